@@ -1,0 +1,1 @@
+"""Judge what was seen: pure functions over a snapshot."""
