@@ -45,3 +45,16 @@ class Failed(msgspec.Struct, frozen=True):
     """One sentence: what is wrong, where, what to do."""
     kind: str = "failed"
     """``failed`` | ``restricted`` (403) | ``absent`` (not installed) | ``unreachable`` | ``timeout``."""
+
+
+class Listed(msgspec.Struct, Generic[T], frozen=True):
+    """All objects of one resource, as a list brought them."""
+
+    items: dict[str, T]
+
+
+class Delta(msgspec.Struct, Generic[T], frozen=True):
+    """What a watch said changed since."""
+
+    changed: dict[str, T]
+    removed: tuple[str, ...] = ()

@@ -1,0 +1,182 @@
+"""The overlay as it should be against the overlay as each node's kernel has it.
+
+Who should exist is told by the API (Node annotations and podCIDRs), what exists by each node's routes, neighbours and
+FDB; neither alone can see a broken peer. The triple per peer is flannel's own (flannel pkg/backend/vxlan/
+vxlan_network.go, handleSubnetEvents): a route to the peer's podCIDR through its subnet address, a permanent neighbour
+entry from that address to the peer's VTEP MAC, and an FDB entry from that MAC to the peer's public IP.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from probes.model.kube import Node
+from probes.model.network import FdbEntry, Neighbor, NodeNetwork, Route
+
+T = TypeVar("T")
+
+OK: Final = "ok"
+MISSING: Final = "missing"
+WRONG: Final = "wrong"
+UNKNOWN: Final = "unknown"
+NOT_NEEDED: Final = "not-needed"
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One third of a peer's triple: a route, a neighbour or an FDB entry."""
+
+    status: str
+    """``ok`` | ``missing`` | ``wrong`` | ``unknown`` | ``not-needed``."""
+    expected: str = ""
+    found: str = ""
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """What one node's kernel has for reaching the pods of another, in one address family."""
+
+    node: str
+    peer: str
+    family: str
+    """``inet`` or ``inet6``."""
+    route: Leg
+    neighbor: Leg
+    fdb: Leg
+
+    @property
+    def legs(self) -> tuple[tuple[str, Leg], ...]:
+        """The three legs with their names, in the order in which a packet meets them."""
+        return (("route", self.route), ("neighbour", self.neighbor), ("FDB", self.fdb))
+
+    @property
+    def status(self) -> str:
+        """``ok``, else the worst of its legs; a leg that could not be assessed leaves the peer ``unknown``."""
+        found = {leg.status for _, leg in self.legs}
+        for status in (MISSING, WRONG, UNKNOWN):
+            if status in found:
+                return status
+        return OK
+
+
+def overlay_device(node: Node, family: str = "inet") -> str:
+    """Name flannel's VXLAN device of a node: ``flannel.VNI``, or ``flannel-v6.VNI``."""
+    vni = node.flannel.vni or 1
+    return f"flannel.{vni}" if family == "inet" else f"flannel-v6.{vni}"
+
+
+def public_ip(node: Node, family: str = "inet") -> str:
+    """Tell the address that peers send a node's overlay packets to; empty where flannel has published none."""
+    published = node.flannel
+    if family == "inet":
+        return published.public_ip_overwrite or published.public_ip
+    return published.public_ipv6_overwrite or published.public_ipv6
+
+
+def peers_of(name: str, nodes: Mapping[str, Node], network: NodeNetwork | None) -> tuple[Peer, ...]:
+    """List what a node has for each of its expected peers; empty where its backend keeps no per-peer state.
+
+    Peers with another backend are left out: flannel itself ignores them. ``network`` of ``None`` gives peers whose
+    legs are all unknown.
+    """
+    node = nodes.get(name)
+    if node is None or node.flannel.backend_type not in {"vxlan", "host-gw"}:
+        return ()
+    tables = _Tables(network)
+    found: list[Peer] = []
+    for other in nodes.values():
+        if other.name == name or other.flannel.backend_type != node.flannel.backend_type:
+            continue
+        for cidr in other.pod_cidrs:
+            family = "inet6" if ":" in cidr else "inet"
+            found.append(_peer(node, other, cidr, family, tables))
+    return tuple(found)
+
+
+class _Tables:
+    """A node's routes, neighbours and FDB, indexed for lookup by destination."""
+
+    def __init__(self, network: NodeNetwork | None) -> None:
+        net = network or NodeNetwork()
+        self.routes = _index(net.routes, lambda route: route.dst)
+        self.neighbors = _index(net.neighbors, lambda entry: entry.dst)
+        self.fdb = _index(net.fdb, lambda entry: entry.mac.lower())
+        self.direct_routing = net.net_conf is not None and net.net_conf.direct_routing
+
+
+def _index(entries: Iterable[T] | None, key: Callable[[T], str]) -> dict[str, list[T]] | None:
+    """Group entries by key; ``None`` stays ``None``, for what was not observed is not empty."""
+    if entries is None:
+        return None
+    index: dict[str, list[T]] = {}
+    for entry in entries:
+        index.setdefault(key(entry), []).append(entry)
+    return index
+
+
+_NOT_NEEDED: Final = Leg(NOT_NEEDED)
+
+
+def _peer(node: Node, other: Node, cidr: str, family: str, tables: _Tables) -> Peer:
+    device = overlay_device(node, family)
+    gateway = cidr.partition("/")[0]
+    host = public_ip(other, family)
+    routes = None if tables.routes is None else tables.routes.get(cidr, [])
+    direct = node.flannel.backend_type == "host-gw" or (
+        tables.direct_routing and any(route.gateway == host and host for route in routes or ())
+    )
+    if direct:
+        route = _route_leg(routes, host, "")
+        return Peer(node.name, other.name, family, route, _NOT_NEEDED, _NOT_NEEDED)
+    mac = (other.flannel.vtep_mac if family == "inet" else other.flannel.vtep_mac_v6).lower()
+    neighbors = None if tables.neighbors is None else tables.neighbors.get(gateway, [])
+    fdb = None if tables.fdb is None else tables.fdb.get(mac, [])
+    return Peer(
+        node.name,
+        other.name,
+        family,
+        _route_leg(routes, gateway, device),
+        _neighbor_leg(neighbors, mac, device),
+        _fdb_leg(fdb, mac, host, device),
+    )
+
+
+def _route_leg(routes: list[Route] | None, gateway: str, device: str) -> Leg:
+    expected = f"via {gateway}" + (f" dev {device}" if device else "")
+    if not gateway:
+        return Leg(UNKNOWN, "the peer publishes no address")
+    if routes is None:
+        return Leg(UNKNOWN, expected)
+    if not routes:
+        return Leg(MISSING, expected)
+    # The kernel takes the route of the lowest metric; the others are only waiting.
+    best = min(routes, key=lambda route: route.metric or 0)
+    found = f"{best.kind} via {best.gateway or '-'} dev {best.dev or '-'}".strip()
+    right = best.gateway == gateway and device in {"", best.dev} and not best.kind
+    return Leg(OK if right else WRONG, expected, found)
+
+
+def _neighbor_leg(entries: list[Neighbor] | None, mac: str, device: str) -> Leg:
+    expected = f"lladdr {mac} PERMANENT"
+    if not mac:
+        return Leg(UNKNOWN, "the peer publishes no VTEP MAC")
+    if entries is None:
+        return Leg(UNKNOWN, expected)
+    mine = [entry for entry in entries if entry.dev in {"", device}]
+    if not mine or not mine[0].lladdr:  # INCOMPLETE and FAILED entries have no address: the kernel is asking in vain
+        return Leg(MISSING, expected, " ".join(mine[0].state) if mine else "")
+    entry = mine[0]
+    right = entry.lladdr.lower() == mac and "PERMANENT" in entry.state
+    return Leg(OK if right else WRONG, expected, f"lladdr {entry.lladdr} {' '.join(entry.state)}")
+
+
+def _fdb_leg(entries: list[FdbEntry] | None, mac: str, host: str, device: str) -> Leg:
+    expected = f"{mac} dst {host}"
+    if not mac or not host:
+        return Leg(UNKNOWN, "the peer publishes no VTEP MAC or no public IP")
+    if entries is None:
+        return Leg(UNKNOWN, expected)
+    mine = [entry for entry in entries if entry.dev in {"", device} and entry.dst]
+    if not mine:
+        return Leg(MISSING, expected)
+    found = ", ".join(f"{entry.mac} dst {entry.dst}" for entry in mine)
+    return Leg(OK if all(entry.dst == host for entry in mine) else WRONG, expected, found)
