@@ -1,0 +1,1 @@
+"""What a glance needs, derived from a snapshot and nothing else."""

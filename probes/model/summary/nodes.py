@@ -1,0 +1,161 @@
+"""A node in one line."""
+
+from typing import Final
+
+import msgspec
+
+from probes.model.kube import Node
+from probes.model.network import Link, NodeNetwork, Unit
+from probes.model.peers import OK, UNKNOWN, Peer, overlay_device, peers_of, public_ip
+from probes.model.snapshot import NODE, Snapshot, SourceState
+from probes.model.uplink import expected_flannel_mtu, uplink
+
+VXLAN_PORT: Final = 8472
+"""Linux's default for VXLAN, which flannel keeps (flannel pkg/backend/vxlan/vxlan.go); not IANA's 4789."""
+
+
+class NodeSummary(msgspec.Struct, frozen=True):
+    """A node in one line; ``None`` is what could not be assessed."""
+
+    name: str
+    role: str = ""
+    """``server`` | ``agent``; empty where the API does not say."""
+    ready: str = UNKNOWN
+    """``True`` | ``False`` | ``Unknown``."""
+    unschedulable: bool = False
+    backend: str = ""
+    uplink: str = ""
+    uplink_mtu: int | None = None
+    overlay: str = ""
+    """The name of flannel's device here; empty for a backend without one."""
+    overlay_state: str = UNKNOWN
+    """``ok`` | ``missing`` | ``down`` | ``unknown`` | ``not-needed``."""
+    overlay_mtu: int | None = None
+    overlay_mtu_expected: int | None = None
+    subnet_env_state: str = UNKNOWN
+    """``ok`` | ``missing`` | ``unknown``."""
+    subnet_env_mtu: int | None = None
+    cni0_mtu: int | None = None
+    pod_mtus: tuple[int, ...] = ()
+    """The different MTUs of the pods' eth0, ascending."""
+    pod_count: int | None = None
+    port_open: bool | None = None
+    """Whether the VXLAN port has its kernel socket."""
+    peers_ok: int = 0
+    peers_unknown: int = 0
+    peers_expected: int = 0
+    unit: Unit | None = None
+    version: str = ""
+    seen_at: float | None = None
+    """When the node itself last answered."""
+    source: SourceState = SourceState()
+
+
+def _role(node: Node | None) -> str:
+    if node is None:
+        return ""
+    if node.node_args and node.node_args[0] in {"server", "agent"}:
+        return node.node_args[0]
+    return "server" if {"control-plane", "master", "etcd"} & set(node.roles) else "agent"
+
+
+def summarize_nodes(snapshot: Snapshot) -> tuple[NodeSummary, ...]:
+    """Sum up every node that the API or a host told of, servers first, then by name."""
+    names = {*snapshot.nodes, *snapshot.networks}
+    names |= {source.removeprefix(NODE) for source in snapshot.sources if source.startswith(NODE)}
+    found = [summarize_node(snapshot, name) for name in names]
+    return tuple(sorted(found, key=lambda row: (row.role != "server", row.name)))
+
+
+def summarize_node(snapshot: Snapshot, name: str) -> NodeSummary:
+    """Sum up one node."""
+    node = snapshot.nodes.get(name)
+    network = snapshot.networks.get(name)
+    source = snapshot.source(f"{NODE}{name}")
+    peers = peers_of(name, snapshot.nodes, network)
+    row = NodeSummary(
+        name=name,
+        role=_role(node),
+        ready=node.ready if node else "Unknown",
+        unschedulable=node.unschedulable if node else False,
+        backend=_backend(node, network),
+        peers_ok=sum(peer.status == OK for peer in peers),
+        peers_unknown=sum(peer.status == UNKNOWN for peer in peers),
+        peers_expected=len(peers),
+        version=_version(node, network),
+        seen_at=source.at,
+        source=source,
+    )
+    return row if network is None else _with_network(row, node, network)
+
+
+def _backend(node: Node | None, network: NodeNetwork | None) -> str:
+    if node and node.flannel.backend_type:
+        return node.flannel.backend_type
+    return network.net_conf.backend if network and network.net_conf else ""
+
+
+def _version(node: Node | None, network: NodeNetwork | None) -> str:
+    """Tell the version of the k3s that runs (the kubelet's), else of the one on disk."""
+    if node and node.kubelet_version:
+        return node.kubelet_version
+    return network.host.k3s_version if network and network.host else ""
+
+
+def _with_network(row: NodeSummary, node: Node | None, network: NodeNetwork) -> NodeSummary:
+    links = None if network.links is None else {link.ifname: link for link in network.links}
+    device = overlay_device(node) if node else "flannel.1"
+    carrier = uplink(network, public_ip(node) if node else "")
+    overlay = links.get(device) if links is not None else None
+    pods = network.pod_netns
+    mtus = sorted({pod.mtu for pod in pods or () if pod.mtu is not None})
+    env = network.subnet_env
+    vxlan = row.backend == "vxlan"
+    cni0 = links.get("cni0") if links is not None else None
+    return msgspec.structs.replace(
+        row,
+        uplink=carrier.ifname if carrier else "",
+        uplink_mtu=carrier.mtu if carrier else None,
+        overlay=device if vxlan else "",
+        overlay_state=_overlay_state(overlay, known=links is not None) if vxlan else "not-needed",
+        overlay_mtu=overlay.mtu if overlay else None,
+        overlay_mtu_expected=_expected_mtu(row.backend, carrier, network),
+        subnet_env_state="ok" if env else ("unknown" if "subnet_env" in network.unassessed else "missing"),
+        subnet_env_mtu=env.mtu if env else None,
+        cni0_mtu=cni0.mtu if cni0 else None,
+        pod_mtus=tuple(mtus),
+        pod_count=len([pod for pod in pods if pod.addresses]) if pods is not None else None,
+        port_open=_port_open(network, overlay) if vxlan else None,
+        unit=network.unit,
+    )
+
+
+def _expected_mtu(backend: str, carrier: Link | None, network: NodeNetwork) -> int | None:
+    """Compute what the overlay's MTU should be; None where the uplink or a net-conf that may set it is not known."""
+    if carrier is None or carrier.mtu is None or "net_conf" in network.unassessed:
+        return None
+    configured = network.net_conf.mtu if network.net_conf else None
+    return expected_flannel_mtu(backend, carrier.mtu, configured)
+
+
+def _overlay_state(link: Link | None, *, known: bool) -> str:
+    if not known:
+        return UNKNOWN
+    if link is None:
+        return "missing"
+    return "ok" if link.up else "down"
+
+
+def _port_open(network: NodeNetwork, overlay: Link | None) -> bool | None:
+    """Tell whether the overlay's UDP port is bound; the kernel binds it only while a VXLAN device is up."""
+    if network.udp is None:
+        return None
+    configured = network.net_conf.port if network.net_conf else None
+    port = (overlay.vxlan.port if overlay and overlay.vxlan else None) or configured or VXLAN_PORT
+    return any(socket.port == port for socket in network.udp)
+
+
+def broken_peers(snapshot: Snapshot) -> tuple[Peer, ...]:
+    """List every peer entry, on every node, that is not as it should be; unknown ones included."""
+    found = (peer for name in snapshot.nodes for peer in peers_of(name, snapshot.nodes, snapshot.networks.get(name)))
+    return tuple(peer for peer in found if peer.status != OK)

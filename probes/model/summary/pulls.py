@@ -1,0 +1,69 @@
+"""Image pulls that fail, grouped as an operator would: by registry, image and node."""
+
+from typing import Final
+
+import msgspec
+
+from probes.model.images import PullEvent
+from probes.model.snapshot import Snapshot
+
+
+class PullFailure(msgspec.Struct, frozen=True):
+    """Image pulls that fail alike: one registry, one image, one node."""
+
+    registry: str
+    image: str
+    node: str
+    pods: tuple[str, ...]
+    message: str
+    last_at: float | None = None
+
+
+_WAITING: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ImageInspectError",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+
+
+def registry_of(image: str) -> str:
+    """Tell the registry an image comes from: the part before the first slash where that is a host, else docker.io."""
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def summarize_pulls(snapshot: Snapshot) -> tuple[PullFailure, ...]:
+    """Group the image pulls that fail now by registry, image and node, with the most telling message.
+
+    A container that waits says that its pull fails now; an Event of the same pod says why, and for an hour.
+    """
+    events: dict[tuple[str, str], PullEvent] = {}
+    for event in snapshot.pull_events.values():
+        key = (event.namespace, event.pod)
+        # "Failed to pull image" carries the cause; "Back-off pulling" and "Error: ErrImagePull" do not.
+        if key not in events or "Failed to pull" in event.message:
+            events[key] = event
+    groups: dict[tuple[str, str, str], list[tuple[str, str, float | None]]] = {}
+    for pod in snapshot.pods.values():
+        for container in pod.containers:
+            if container.waiting_reason in _WAITING:
+                told = events.get((pod.namespace, pod.name))
+                message = told.message if told else container.waiting_message or container.waiting_reason
+                group = (registry_of(container.image), container.image, pod.node)
+                at = told.last_at if told else None
+                groups.setdefault(group, []).append((f"{pod.namespace}/{pod.name}", message, at))
+    return tuple(
+        PullFailure(
+            *key,
+            tuple(sorted(p for p, _, _ in members)),
+            members[-1][1],
+            max((at for _, _, at in members if at), default=None),
+        )
+        for key, members in sorted(groups.items())
+    )

@@ -1,0 +1,1 @@
+"""The only code that may change a cluster; nothing here does yet."""

@@ -1,0 +1,117 @@
+"""What may be said on the command line; imports only what costs nothing."""
+
+import argparse
+from pathlib import Path
+from typing import Final, NoReturn
+
+from tui import __version__
+
+COMMANDS: Final = ("status", "watch", "init")
+
+_EPILOG: Final = """\
+examples:
+  underlay status                       the glance: nodes, peers, Flux, image pulls
+  underlay status -o json | jq .nodes   the same, for programs (docs/status-schema.json)
+  underlay watch                        print what changes, as it changes
+  underlay --demo                       the embedded demo cluster, healthy
+  underlay --demo flannel-missing-after-upgrade status
+
+exit status of status: 0 healthy, 1 warnings, 2 critical, 3 nothing could be assessed
+"""
+
+
+class Arguments(argparse.Namespace):
+    """The command line, parsed."""
+
+    command: str
+    demo: str | None
+    context: str | None
+    kubeconfig: Path | None
+    config: Path | None
+    ssh_config: Path | None
+    nodes: tuple[str, ...]
+    timeout: float
+    output: str
+    force: bool
+    for_seconds: float | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(3, f"underlay: {message}; see underlay --help\n")
+
+
+def _seconds(text: str) -> float:
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0}
+    unit = next((u for u in units if text.endswith(u)), "")
+    try:
+        value = float(text.removesuffix(unit)) * units.get(unit, 1.0)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 3600:  # noqa: PLR2004 - an hour
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time limit; give seconds, as in 10, 2.5s or 1m, up to an hour"
+        )
+    return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+def _shared() -> _Parser:
+    shared = _Parser(add_help=False)
+    where = shared.add_argument_group("where the cluster is")
+    where.add_argument("--context", metavar="NAME", help="kubeconfig context; default: the current one")
+    where.add_argument("--kubeconfig", metavar="FILE", type=Path, help="default: $KUBECONFIG, else ~/.kube/config")
+    where.add_argument("--config", metavar="FILE", type=Path, help="underlay's settings; default: config.yaml")
+    where.add_argument("--ssh-config", metavar="FILE", type=Path, help="in place of ~/.ssh/config, as ssh -F")
+    where.add_argument("--nodes", metavar="A,B", type=_names, default=(), help="only these nodes")
+    where.add_argument(
+        "--timeout", metavar="TIME", type=_seconds, default=10.0, help="how long to wait for answers; default: 10s"
+    )
+    return shared
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    shared = _shared()
+    top = _Parser(
+        prog="underlay",
+        description="Shows the packet path of every node of a k3s cluster beside its Flux sources.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"underlay {__version__}")
+    # Taken off the command line before this parser sees it; named here for the help only.
+    top.add_argument(
+        "--demo", metavar="[INCIDENT [COMMAND …]]", nargs="?", help="run against the embedded demo cluster"
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    status = commands.add_parser("status", parents=[shared], help="print the state of the cluster and judge it")
+    watch = commands.add_parser("watch", parents=[shared], help="print what changes, as it changes, until ctrl-c")
+    for command, formats in ((status, ("table", "json")), (watch, ("text", "json"))):
+        command.add_argument("-o", "--output", choices=formats, default=formats[0], help=f"default: {formats[0]}")
+    watch.add_argument("--for", dest="for_seconds", metavar="TIME", type=_seconds, help="end after this time")
+    init = commands.add_parser("init", parents=[shared], help="write config.yaml from what is found")
+    init.add_argument("--force", action="store_true", help="write over a config.yaml that is there")
+    return top
+
+
+def parse(argv: list[str]) -> Arguments:
+    """Parse a command line; ends the process with one sentence where it cannot be understood."""
+    demo = None
+    if argv and argv[0] == "--demo":
+        argv = argv[1:]
+        demo = "healthy"
+        if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+            demo, argv = argv[0], argv[1:]
+        argv = argv or ["status"]
+    if not argv:
+        parser().print_help()
+        raise SystemExit(0)
+    parsed = parser().parse_args(argv, namespace=Arguments())
+    if not parsed.command:
+        parser().error("no command given")
+    parsed.demo = demo
+    return parsed
