@@ -18,7 +18,7 @@ SOURCE_KINDS: Final = (
 CONSUMER_KINDS: Final = ("Kustomization", "HelmRelease")
 
 
-class ObjectRef(msgspec.Struct, frozen=True, order=True):
+class ObjectRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """Which object, within one cluster."""
 
     kind: str
@@ -26,7 +26,7 @@ class ObjectRef(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
-class FluxObject(msgspec.Struct, frozen=True):
+class FluxObject(msgspec.Struct, frozen=True, gc=False):
     """A Flux source, Kustomization or HelmRelease."""
 
     ref: ObjectRef

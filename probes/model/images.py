@@ -3,7 +3,7 @@
 import msgspec
 
 
-class PullEvent(msgspec.Struct, frozen=True):
+class PullEvent(msgspec.Struct, frozen=True, gc=False):
     """A Warning or BackOff Event about pulling an image (reasons Failed, BackOff, InspectFailed, ErrImageNeverPull)."""
 
     namespace: str
@@ -17,7 +17,7 @@ class PullEvent(msgspec.Struct, frozen=True):
     last_at: float | None = None
 
 
-class SecretEvent(msgspec.Struct, frozen=True):
+class SecretEvent(msgspec.Struct, frozen=True, gc=False):
     """A Warning Event of an External Secrets object: the only place where the cause of a failure is told."""
 
     kind: str

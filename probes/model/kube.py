@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Condition(msgspec.Struct, frozen=True):
+class Condition(msgspec.Struct, frozen=True, gc=False):
     """A condition of a Kubernetes object."""
 
     type: str
@@ -18,7 +18,7 @@ class Condition(msgspec.Struct, frozen=True):
     observed_generation: int | None = None
 
 
-class FlannelAnnotations(msgspec.Struct, frozen=True):
+class FlannelAnnotations(msgspec.Struct, frozen=True, gc=False):
     """What flannel published about a node (flannel pkg/subnet/kube/annotations.go)."""
 
     backend_type: str = ""
@@ -35,7 +35,7 @@ class FlannelAnnotations(msgspec.Struct, frozen=True):
     """kube-subnet-manager is "true"."""
 
 
-class Node(msgspec.Struct, frozen=True):
+class Node(msgspec.Struct, frozen=True, gc=False):
     """A Node of the cluster."""
 
     name: str
@@ -73,7 +73,7 @@ class Node(msgspec.Struct, frozen=True):
         return condition.status if condition else "Unknown"
 
 
-class Lease(msgspec.Struct, frozen=True):
+class Lease(msgspec.Struct, frozen=True, gc=False):
     """A node's heartbeat in kube-node-lease."""
 
     name: str
@@ -82,7 +82,7 @@ class Lease(msgspec.Struct, frozen=True):
     """Seconds."""
 
 
-class Container(msgspec.Struct, frozen=True):
+class Container(msgspec.Struct, frozen=True, gc=False):
     """A container of a pod, init and ephemeral ones included."""
 
     name: str
@@ -93,7 +93,7 @@ class Container(msgspec.Struct, frozen=True):
     waiting_message: str = ""
 
 
-class Pod(msgspec.Struct, frozen=True):
+class Pod(msgspec.Struct, frozen=True, gc=False):
     """A Pod, as much of it as the packet path and image pulls need."""
 
     namespace: str

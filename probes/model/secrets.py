@@ -6,7 +6,7 @@ from probes.model.flux import ObjectRef
 from probes.model.kube import Condition
 
 
-class SecretObject(msgspec.Struct, frozen=True):
+class SecretObject(msgspec.Struct, frozen=True, gc=False):
     """A SecretStore, ClusterSecretStore, ExternalSecret, ClusterExternalSecret or PushSecret."""
 
     ref: ObjectRef
