@@ -181,7 +181,7 @@ class PodNetns(msgspec.Struct, frozen=True):
 
 
 class NodeNetwork(msgspec.Struct, frozen=True):
-    """All that one node said in one round trip; ``None`` is a fact that could not be had: ``unassessed`` says why."""
+    """All that one node said in one round trip; ``None`` without a reason in ``unassessed`` is a thing not there."""
 
     links: tuple[Link, ...] | None = None
     routes: tuple[Route, ...] | None = None
@@ -206,4 +206,4 @@ class NodeNetwork(msgspec.Struct, frozen=True):
     conntrack: Conntrack | None = None
     pod_netns: tuple[PodNetns, ...] | None = None
     unassessed: dict[str, str] = {}
-    """Field name -> one sentence why it could not be had."""
+    """Field name -> one sentence why it could not be had or, where there is a value, what it lacks."""

@@ -1,0 +1,37 @@
+"""The kernel's own account of changes on a node: hints that trigger a collection, never facts."""
+
+import re
+from typing import Final
+
+MONITOR: Final = ("ip", "-o", "monitor", "link", "address", "route", "neigh")
+"""What the node runs for as long as we watch it.
+
+iproute2 6.1 shows a VXLAN device's forwarding entries here too, as neighbours that are ``NOARP PERMANENT``.
+"""
+FDB_MONITOR: Final = ("bridge", "monitor", "fdb")
+"""Changes of forwarding databases, for an ``ip`` that leaves them out."""
+
+_LABEL: Final = re.compile(r"^\[[A-Z]+\]")
+_LINK: Final = re.compile(r"^(?:Deleted )?[0-9]+: ")
+_STATE: Final = re.compile(r"\b(?:INCOMPLETE|REACHABLE|STALE|DELAY|PROBE|FAILED|NOARP|PERMANENT|NONE)\b")
+_MAC: Final = re.compile(r"^(?:Deleted )?(?:[0-9a-f]{2}:){5}[0-9a-f]{2} ")
+_FLANNEL: Final = re.compile(r"\bdev flannel")
+_LOCAL: Final = re.compile(r"\btable (?:cache|local)\b|^(?:Deleted )?(?:local|broadcast|multicast|anycast) ")
+_RENEWED: Final = re.compile(r"^[0-9]+: \S+ +inet6? .*\bdynamic\b|\bproto ra\b|\bexpires [0-9]+sec\b")
+
+
+def relevant(line: str) -> bool:
+    """Tell whether a line of MONITOR or FDB_MONITOR may change a fact; a quiet cluster's lines do not.
+
+    Left out: neighbours of other devices than flannel's unless PERMANENT (they turn STALE and REACHABLE all day), MACs
+    that a bridge learns, the local table, and renewals of leased addresses and advertised routes; a new one of those
+    brings other lines with it. Everything else counts.
+    """
+    text = _LABEL.sub("", line.strip())
+    if not text:
+        return False
+    if _MAC.match(text):
+        return " dst " in text or bool(_FLANNEL.search(text))
+    if not _LINK.match(text) and _STATE.search(text):
+        return "PERMANENT" in text or bool(_FLANNEL.search(text))
+    return not _LOCAL.search(text) and (text.startswith("Deleted ") or not _RENEWED.search(text))
