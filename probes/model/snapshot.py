@@ -44,6 +44,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     server: str = ""
     at: float = 0.0
     """When the newest observation in it was made."""
+    api_latency: float | None = None
+    """Seconds that the API last took to begin its answer."""
     nodes: Mapping[str, Node] = {}
     leases: Mapping[str, Lease] = {}
     pods: Mapping[str, Pod] = {}

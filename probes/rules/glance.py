@@ -1,11 +1,11 @@
 """The verdict of a glance: readiness, the peer table and Flux conditions decide how bad it is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import IntEnum
 
 import msgspec
 
-from probes.model.peers import MISSING, UNKNOWN, Peer, peers_of
+from probes.model.peers import MISSING, OK, UNKNOWN, Peer
 from probes.model.snapshot import KUBE, NODE, Snapshot
 from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.nodes import NodeSummary, summarize_nodes
@@ -44,11 +44,11 @@ class Glance(msgspec.Struct, frozen=True, eq=False):
     pulls: tuple[PullFailure, ...]
 
 
-def glance(snapshot: Snapshot) -> Glance:
-    """Sum up and judge one snapshot."""
-    nodes = summarize_nodes(snapshot)
-    table = [peer for row in nodes for peer in peers_of(row.name, snapshot.nodes, snapshot.networks.get(row.name))]
-    peers = tuple(peer for peer in table if peer.status != "ok")
+def glance(snapshot: Snapshot, only: Collection[str] = ()) -> Glance:
+    """Sum up and judge one snapshot; ``only``: of no other nodes than these."""
+    summed = summarize_nodes(snapshot, only)
+    nodes = tuple(row for row, _ in summed)
+    peers = tuple(peer for _, table in summed for peer in table if peer.status != OK)
     flux = summarize_flux(snapshot)
     pulls = summarize_pulls(snapshot)
     problems = [

@@ -1,5 +1,6 @@
 """A node in one line."""
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -59,20 +60,25 @@ def _role(node: Node | None) -> str:
     return "server" if {"control-plane", "master", "etcd"} & set(node.roles) else "agent"
 
 
-def summarize_nodes(snapshot: Snapshot) -> tuple[NodeSummary, ...]:
-    """Sum up every node that the API or a host told of, servers first, then by name."""
+def summarize_nodes(snapshot: Snapshot, only: Collection[str] = ()) -> tuple[tuple[NodeSummary, tuple[Peer, ...]], ...]:
+    """Sum up every node that the API or a host told of, each with its peers, servers first, then by name.
+
+    ``only``: no other nodes than these; empty: all.
+    """
     names = {*snapshot.nodes, *snapshot.networks}
     names |= {source.removeprefix(NODE) for source in snapshot.sources if source.startswith(NODE)}
-    found = [summarize_node(snapshot, name) for name in names]
-    return tuple(sorted(found, key=lambda row: (row.role != "server", row.name)))
+    found = []
+    for name in names & set(only) if only else names:
+        peers = peers_of(name, snapshot.nodes, snapshot.networks.get(name))
+        found.append((summarize_node(snapshot, name, peers), peers))
+    return tuple(sorted(found, key=lambda pair: (pair[0].role != "server", pair[0].name)))
 
 
-def summarize_node(snapshot: Snapshot, name: str) -> NodeSummary:
-    """Sum up one node."""
+def summarize_node(snapshot: Snapshot, name: str, peers: Sequence[Peer]) -> NodeSummary:
+    """Sum up one node, whose peers are already known."""
     node = snapshot.nodes.get(name)
     network = snapshot.networks.get(name)
     source = snapshot.source(f"{NODE}{name}")
-    peers = peers_of(name, snapshot.nodes, network)
     row = NodeSummary(
         name=name,
         role=_role(node),
@@ -153,9 +159,3 @@ def _port_open(network: NodeNetwork, overlay: Link | None) -> bool | None:
     configured = network.net_conf.port if network.net_conf else None
     port = (overlay.vxlan.port if overlay and overlay.vxlan else None) or configured or VXLAN_PORT
     return any(socket.port == port for socket in network.udp)
-
-
-def broken_peers(snapshot: Snapshot) -> tuple[Peer, ...]:
-    """List every peer entry, on every node, that is not as it should be; unknown ones included."""
-    found = (peer for name in snapshot.nodes for peer in peers_of(name, snapshot.nodes, snapshot.networks.get(name)))
-    return tuple(peer for peer in found if peer.status != OK)

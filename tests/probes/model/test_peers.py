@@ -1,0 +1,146 @@
+"""The peer table: what flannel should have programmed against what the kernel has."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from probes.model.kube import FlannelAnnotations
+from probes.model.network import FdbEntry, Neighbor, NetConf, NodeNetwork, Route
+from probes.model.peers import peers_of
+from tests.probes.worlds import healthy, mac, with_network, with_node
+
+Damage = Callable[[NodeNetwork], NodeNetwork]
+
+
+def test_every_other_node_is_a_complete_peer() -> None:
+    """A healthy node has a whole triple for each other node and none for itself."""
+    world = healthy()
+    peers = peers_of("boromir", world.nodes, world.networks["boromir"])
+    assert [(p.peer, p.status) for p in peers] == [("samwise", "ok"), ("theoden", "ok")]
+
+
+def _without(field: str) -> Damage:
+    return lambda net: msgspec.structs.replace(net, **{field: getattr(net, field)[:-1]})
+
+
+def _changed(field: str, entry: object) -> Damage:
+    return lambda net: msgspec.structs.replace(net, **{field: (*getattr(net, field)[:-1], entry)})
+
+
+CASES = {
+    "route missing": (_without("routes"), ("missing", "ok", "ok")),
+    "neighbour missing": (_without("neighbors"), ("ok", "missing", "ok")),
+    "neighbour asked for in vain": (
+        _changed("neighbors", Neighbor("10.42.2.0", "flannel.1", "", ("FAILED",))),
+        ("ok", "missing", "ok"),
+    ),
+    "neighbour with a stale MAC": (
+        _changed("neighbors", Neighbor("10.42.2.0", "flannel.1", mac(99), ("PERMANENT",))),
+        ("ok", "wrong", "ok"),
+    ),
+    "neighbour learned, not programmed": (
+        _changed("neighbors", Neighbor("10.42.2.0", "flannel.1", mac(2), ("REACHABLE",))),
+        ("ok", "wrong", "ok"),
+    ),
+    "neighbour on another device": (
+        _changed("neighbors", Neighbor("10.42.2.0", "eth0", mac(2), ("PERMANENT",))),
+        ("ok", "missing", "ok"),
+    ),
+    "FDB missing": (_without("fdb"), ("ok", "ok", "missing")),
+    "FDB points to an old address": (
+        _changed("fdb", FdbEntry(mac(2), "flannel.1", "192.0.2.99", "permanent")),
+        ("ok", "ok", "wrong"),
+    ),
+    "route leaks to the gateway": (
+        _changed("routes", Route("10.42.2.0/24", "192.0.2.1", "eth0")),
+        ("wrong", "ok", "ok"),
+    ),
+    "route is a blackhole": (_changed("routes", Route("10.42.2.0/24", kind="blackhole")), ("wrong", "ok", "ok")),
+    "routes not observed": (lambda net: msgspec.structs.replace(net, routes=None), ("unknown", "ok", "ok")),
+    "FDB not observed": (lambda net: msgspec.structs.replace(net, fdb=None), ("ok", "ok", "unknown")),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_damage_shows_in_its_own_leg(case: str) -> None:
+    """Each kind of damage is told by the leg that has it, and the other peer stays whole."""
+    damage, expected = CASES[case]
+    world = healthy()
+    peers = {p.peer: p for p in peers_of("boromir", world.nodes, damage(world.networks["boromir"]))}
+    hurt = peers["theoden"]
+    assert (hurt.route.status, hurt.neighbor.status, hurt.fdb.status) == expected
+    if "unknown" not in expected:
+        assert peers["samwise"].status == "ok"
+
+
+def test_a_duplicate_fdb_entry_is_wrong() -> None:
+    """An entry that also points elsewhere sends a copy of every packet there."""
+    world = healthy()
+    net = world.networks["boromir"]
+    assert net.fdb is not None
+    twice = msgspec.structs.replace(net, fdb=(*net.fdb, FdbEntry(mac(2), "flannel.1", "192.0.2.99", "permanent")))
+    peers = {p.peer: p.fdb.status for p in peers_of("boromir", world.nodes, twice)}
+    assert peers == {"samwise": "ok", "theoden": "wrong"}
+
+
+def test_the_route_with_the_lowest_metric_counts() -> None:
+    """A second route with a higher metric is only waiting; one with a lower metric takes the packets."""
+    world = healthy()
+    routes = world.networks["boromir"].routes
+    assert routes is not None
+    for metric, expected in ((100, "ok"), (-1, "wrong")):
+        extra = Route("10.42.2.0/24", "192.0.2.1", "eth0", metric=metric)
+        net = msgspec.structs.replace(world.networks["boromir"], routes=(*routes, extra))
+        peers = {p.peer: p.status for p in peers_of("boromir", world.nodes, net)}
+        assert peers["theoden"] == expected
+
+
+def test_a_node_that_never_answered_has_unknown_peers() -> None:
+    """Unknown is never whole: without the node's own tables no leg is ok."""
+    peers = peers_of("boromir", healthy().nodes, None)
+    assert {leg.status for p in peers for _, leg in p.legs} == {"unknown"}
+
+
+def test_a_peer_without_annotations_is_not_expected() -> None:
+    """flannel ignores a node of another backend, and one that has not published itself."""
+    world = with_node(healthy(), "theoden", flannel=FlannelAnnotations())
+    assert [p.peer for p in peers_of("boromir", world.nodes, world.networks["boromir"])] == ["samwise"]
+
+
+def test_the_overwritten_public_ip_goes_first() -> None:
+    """public-ip-overwrite is where peers send to; public-ip is then only what flannel found by itself."""
+    theoden = healthy().nodes["theoden"].flannel
+    world = with_node(healthy(), "theoden", flannel=msgspec.structs.replace(theoden, public_ip_overwrite="203.0.113.9"))
+    peers = {p.peer: p for p in peers_of("boromir", world.nodes, world.networks["boromir"])}
+    assert peers["theoden"].fdb.status == "wrong"
+
+
+def test_direct_routing_needs_only_a_route() -> None:
+    """With directRouting on one L2, a route by the peer's own address is the whole triple."""
+    routes = (Route("10.42.1.0/24", "192.0.2.12", "eth0"), Route("10.42.2.0/24", "192.0.2.13", "eth0"))
+    conf = NetConf(backend="vxlan", direct_routing=True)
+    world = with_network(healthy(), "boromir", routes=routes, neighbors=(), fdb=(), net_conf=conf)
+    assert {p.status for p in peers_of("boromir", world.nodes, world.networks["boromir"])} == {"ok"}
+
+
+def test_host_gw_needs_only_routes_by_the_nodes() -> None:
+    """host-gw keeps neither neighbours nor FDB; its route goes by the peer's own address."""
+    world = healthy()
+    for name in world.nodes:
+        flannel = msgspec.structs.replace(world.nodes[name].flannel, backend_type="host-gw")
+        world = with_node(world, name, flannel=flannel)
+    routes = (Route("10.42.1.0/24", "192.0.2.12", "eth0"),)
+    world = with_network(world, "boromir", routes=routes, neighbors=(), fdb=())
+    peers = {p.peer: p.status for p in peers_of("boromir", world.nodes, world.networks["boromir"])}
+    assert peers == {"samwise": "ok", "theoden": "missing"}
+
+
+@pytest.mark.parametrize("backend", ["wireguard", "none", "", "extension"])
+def test_other_backends_have_no_peer_table(backend: str) -> None:
+    """A backend without per-peer kernel state is not judged by the state it does not have."""
+    world = healthy()
+    for name in world.nodes:
+        flannel = msgspec.structs.replace(world.nodes[name].flannel, backend_type=backend)
+        world = with_node(world, name, flannel=flannel)
+    assert peers_of("boromir", world.nodes, world.networks["boromir"]) == ()

@@ -1,0 +1,125 @@
+"""The verdict of a glance."""
+
+import msgspec
+import pytest
+
+from probes.model.flux import FluxObject, ObjectRef
+from probes.model.kube import Condition
+from probes.model.network import Unit
+from probes.model.observation import Failed, Listed, Observed
+from probes.model.snapshot import Snapshot, fold
+from probes.rules.glance import Verdict, glance
+from tests.probes.worlds import AT, healthy, with_network, with_node
+
+
+def _flux(snapshot: Snapshot, **fields: object) -> Snapshot:
+    ref = ObjectRef("GitRepository", "flux-system", "flux-system")
+    item = msgspec.structs.replace(FluxObject(ref, generation=1, observed_generation=1), **fields)
+    return fold(
+        snapshot, [Observed("kube/flux/GitRepository", AT, Listed({"GitRepository/flux-system/flux-system": item}))]
+    )
+
+
+def test_a_healthy_cluster_is_healthy() -> None:
+    """Nothing is cried about on a cluster that is as flannel makes it."""
+    judged = glance(healthy())
+    assert (judged.verdict, judged.problems, judged.peers) == (Verdict.HEALTHY, (), ())
+
+
+def test_nothing_observed_is_not_healthy() -> None:
+    """Unknown is never green: with no node and no API answer the verdict says that nothing was assessed."""
+    failed = [Failed("kube/nodes", AT, "connection refused", "unreachable")]
+    assert glance(Snapshot()).verdict is Verdict.UNASSESSED
+    assert glance(fold(Snapshot(), failed)).verdict is Verdict.UNASSESSED
+
+
+def test_a_node_that_does_not_answer_is_a_warning() -> None:
+    """A node whose facts are missing keeps the verdict from healthy, and names itself."""
+    world = fold(healthy(), [Failed("node/theoden", AT, "no route to host", "unreachable")])
+    judged = glance(world)
+    assert judged.verdict is Verdict.WARNING
+    assert [p.subject for p in judged.problems] == ["theoden"]
+
+
+def test_a_missing_device_is_one_critical_problem_not_one_a_peer() -> None:
+    """A node without flannel.1 says so once; its missing triples are no news."""
+    net = healthy().networks["samwise"]
+    assert net.links is not None
+    gone = tuple(link for link in net.links if link.ifname != "flannel.1")
+    judged = glance(with_network(healthy(), "samwise", links=gone, routes=(), neighbors=(), fdb=(), udp=()))
+    assert judged.verdict is Verdict.CRITICAL
+    assert [p.summary for p in judged.problems] == [
+        "flannel.1 does not exist: no pod there reaches another node's pods"
+    ]
+
+
+def test_an_incomplete_peer_is_critical_and_says_why() -> None:
+    """A missing FDB entry names node, peer, leg and what was expected."""
+    judged = glance(with_network(healthy(), "samwise", fdb=()))
+    assert judged.verdict is Verdict.CRITICAL
+    (problem,) = judged.problems
+    assert problem.subject == "samwise"
+    assert "to boromir: FDB missing (expected 12:c6:65:89:b4:00 dst 192.0.2.11)" in problem.summary
+
+
+@pytest.mark.parametrize("status", ["False", "Unknown"])
+def test_a_node_that_is_not_ready_is_critical(status: str) -> None:
+    """Both ways of not being Ready count."""
+    judged = glance(with_node(healthy(), "theoden", conditions=(Condition("Ready", status, "KubeletNotReady"),)))
+    assert judged.verdict is Verdict.CRITICAL
+
+
+def test_a_stopped_unit_is_critical() -> None:
+    """k3s that does not run is critical even while the kernel's state still stands."""
+    unit = Unit("k3s-agent", "loaded", "failed", "failed")
+    assert glance(with_network(healthy(), "theoden", unit=unit)).verdict is Verdict.CRITICAL
+
+
+def test_a_learner_is_a_warning_and_a_voter_is_fine() -> None:
+    """EtcdIsVoter is good when True: the opposite of a pressure condition."""
+    ready = Condition("Ready", "True")
+    voter = with_node(healthy(), "boromir", conditions=(ready, Condition("EtcdIsVoter", "True")))
+    learner = with_node(healthy(), "boromir", conditions=(ready, Condition("EtcdIsVoter", "False", "MemberIsLearner")))
+    assert glance(voter).verdict is Verdict.HEALTHY
+    assert glance(learner).verdict is Verdict.WARNING
+
+
+FLUX: dict[str, tuple[dict[str, object], Verdict]] = {
+    "ready": ({"conditions": (Condition("Ready", "True"),)}, Verdict.HEALTHY),
+    "failed": ({"conditions": (Condition("Ready", "False", "GitOperationFailed", "i/o timeout"),)}, Verdict.WARNING),
+    "ready beside a failing fetch": (
+        {"conditions": (Condition("Ready", "True"), Condition("FetchFailed", "True", "GitOperationFailed"))},
+        Verdict.WARNING,
+    ),
+    "never reconciled": ({"conditions": ()}, Verdict.WARNING),
+    "ready for an older generation": (
+        {"conditions": (Condition("Ready", "True"),), "generation": 2},
+        Verdict.WARNING,
+    ),
+    "suspended, with an old failure": (
+        {"conditions": (Condition("Ready", "False", "GitOperationFailed"),), "suspended": True},
+        Verdict.HEALTHY,
+    ),
+    "static": ({"conditions": (), "static": True}, Verdict.HEALTHY),
+}
+
+
+@pytest.mark.parametrize("case", FLUX)
+def test_flux_conditions(case: str) -> None:
+    """Ready alone is not believed: a failing fetch or an older generation behind it counts."""
+    fields, expected = FLUX[case]
+    assert glance(_flux(healthy(), **fields)).verdict is expected
+
+
+def test_a_restricted_resource_is_a_warning_and_an_absent_one_is_not() -> None:
+    """What we may not see may be broken; what is not installed cannot be."""
+    absent = fold(healthy(), [Failed("kube/flux/Bucket", AT, "not installed", "absent")])
+    restricted = fold(healthy(), [Failed("kube/pods", AT, "may not list pods", "restricted")])
+    assert glance(absent).verdict is Verdict.HEALTHY
+    assert glance(restricted).verdict is Verdict.WARNING
+
+
+def test_only_the_nodes_asked_for_are_summed_up() -> None:
+    """--nodes narrows the rows; the others still count as peers."""
+    judged = glance(healthy(), only=("samwise",))
+    assert [(row.name, row.peers_ok, row.peers_expected) for row in judged.nodes] == [("samwise", 2, 2)]
