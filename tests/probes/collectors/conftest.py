@@ -6,27 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
-
-from probes.collectors import batch, node
-from probes.model.observation import Completed
-
-NONCE = "0123456789abcdef" * 2
-
-
-def needs_kernel() -> pytest.MarkDecorator:
-    """Leave a test out only where no namespaces can be made."""
-    able = os.geteuid() == 0 and Path("/etc/debian_version").exists()
-    return pytest.mark.skipif(not able, reason="needs root on Debian, to make network namespaces")
-
-
-class KernelNode(msgspec.Struct, frozen=True):
-    """The network namespaces of a node, of its peer and of one pod."""
-
-    name: str
-    peer: str
-    pod: str
 
 
 SETUP = """
@@ -59,33 +39,27 @@ addr add 10.42.0.5/24 dev eth0
 """
 
 
-def run(*argv: str, stdin: bytes = b"") -> str:
+def run(*argv: str, stdin: bytes = b"") -> None:
     done = subprocess.run(argv, input=stdin, capture_output=True, check=False, timeout=30)
     assert done.returncode == 0, f"{argv}: {done.stderr.decode()}"
-    return done.stdout.decode()
 
 
 @pytest.fixture(scope="session")
-def kernel_node() -> Iterator[KernelNode]:
-    """Namespaces made by this test and removed after it."""
+def kernel_node() -> Iterator[str]:
+    """The name of a network namespace that is a node; a peer and one pod hang on it."""
+    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
+        pytest.skip("needs root on Debian, to make network namespaces")
     tag = secrets.token_hex(3)
-    names = KernelNode(f"ul-node-{tag}", f"ul-peer-{tag}", f"cni-{tag}")
+    node, peer, pod = names = f"ul-node-{tag}", f"ul-peer-{tag}", f"cni-{tag}"
     try:
-        for name in (names.name, names.peer, names.pod):
+        for name in names:
             run("ip", "netns", "add", name)
-        lines = SETUP.format(peer=names.peer, pod=names.pod)
-        run("ip", "-n", names.name, "-batch", "-", stdin=lines.encode())
-        run("ip", "-n", names.pod, "-batch", "-", stdin=POD_SETUP.encode())
-        run("ip", "-n", names.peer, "link", "set", "eth0", "up")
+        run("ip", "-n", node, "-batch", "-", stdin=SETUP.format(peer=peer, pod=pod).encode())
+        run("ip", "-n", pod, "-batch", "-", stdin=POD_SETUP.encode())
+        run("ip", "-n", peer, "link", "set", "eth0", "up")
         fdb = ("ee:8d:cf:69:b3:7c", "dev", "flannel.1", "dst", "192.0.2.12")
-        run("ip", "netns", "exec", names.name, "bridge", "fdb", "add", *fdb)
-        yield names
+        run("ip", "netns", "exec", node, "bridge", "fdb", "add", *fdb)
+        yield node
     finally:
-        for name in (names.name, names.peer, names.pod):
+        for name in names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False, timeout=30)
-
-
-def answer_of(shell: tuple[str, ...], script: bytes) -> dict[str, Completed]:
-    """Run a batch under a shell of this machine."""
-    done = subprocess.run([*shell, "-s"], input=script, capture_output=True, check=True, timeout=60)
-    return batch.split(done.stdout, done.stderr, NONCE, node.STEPS)
