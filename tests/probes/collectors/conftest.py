@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-
 SETUP = """
 link set lo up
 link add eth0 type veth peer name eth0 netns {peer}
@@ -46,7 +45,7 @@ def run(*argv: str, stdin: bytes = b"") -> None:
 
 @pytest.fixture(scope="session")
 def kernel_node() -> Iterator[str]:
-    """The name of a network namespace that is a node; a peer and one pod hang on it."""
+    """Make a node, a peer and one pod; give the name of the node's network namespace."""
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
         pytest.skip("needs root on Debian, to make network namespaces")
     tag = secrets.token_hex(3)

@@ -78,20 +78,8 @@ async def test_events(kernel_node: str) -> None:
     """A changed mtu and a new forwarding entry of flannel.1 are told; a neighbour elsewhere that is STALE is not."""
     async with aclosing(netlink.events(kernel_node)) as hints:
         await opened(kernel_node, hints)
-        run(
-            "ip",
-            "-n",
-            name,
-            "neigh",
-            "replace",
-            "192.0.2.13",
-            "lladdr",
-            "02:00:00:00:00:13",
-            "dev",
-            "eth0",
-            "nud",
-            "stale",
-        )
+        stale = ("192.0.2.13", "lladdr", "02:00:00:00:00:13", "dev", "eth0", "nud", "stale")
+        run("ip", "-n", kernel_node, "neigh", "replace", *stale)
         run("ip", "-n", kernel_node, "link", "set", "flannel.1", "mtu", "1440")
         async with asyncio.timeout(5):
             assert await anext(hints) == "RTM_NEWLINK flannel.1"
