@@ -1,7 +1,7 @@
 """The seam to one Kubernetes API: get and stream. There is no verb here that writes."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
 from probes.kube.http import GET_TIMEOUT, IDLE_TIMEOUT, Query
@@ -29,8 +29,11 @@ class Api(Protocol):
     async def get(self, path: str, query: Query = (), *, timeout: float = GET_TIMEOUT) -> bytes:
         """Read one answer whole, within ``timeout`` seconds."""
 
-    def stream(self, path: str, query: Query = (), *, idle: float = IDLE_TIMEOUT) -> AsyncIterator[bytes]:
-        """Read an answer that does not end, chunk by chunk; ``idle`` seconds without a chunk raise ApiTimeout."""
+    def stream(self, path: str, query: Query = (), *, idle: float = IDLE_TIMEOUT) -> AsyncGenerator[bytes, None]:
+        """Read an answer that does not end, chunk by chunk.
+
+        The first chunk is empty: it says that the server accepted. ``idle`` seconds without a chunk raise ApiTimeout.
+        """
 
     async def close(self) -> None:
         """End all connections."""

@@ -6,7 +6,7 @@ import msgspec
 
 from probes.kube.decode import Decoder
 from probes.kube.scalars import epoch
-from probes.kube.wire import Meta, OwnerReference, Wire, WireCondition, conditions, text
+from probes.kube.wire import Meta, Object, OwnerReference, Wire, WireCondition, conditions, text
 from probes.model.kube import Container, FlannelAnnotations, Lease, Node, Pod
 from probes.model.text import clean
 
@@ -60,7 +60,7 @@ class _NodeStatus(Wire):
     node_info: _NodeInfo | None = None
 
 
-class WireNode(Wire):
+class WireNode(Object):
     """core/v1 Node."""
 
     metadata: _NodeMeta
@@ -166,7 +166,7 @@ class _LeaseSpec(Wire):
     lease_duration_seconds: int | None = None
 
 
-class WireLease(Wire):
+class WireLease(Object):
     """coordination.k8s.io/v1 Lease."""
 
     metadata: Meta
@@ -231,7 +231,7 @@ class _PodStatus(Wire):
     ephemeral_container_statuses: list[_ContainerStatus] | None = None
 
 
-class WirePod(Wire):
+class WirePod(Object):
     """core/v1 Pod."""
 
     metadata: _PodMeta

@@ -6,9 +6,9 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from probes.kube.errors import AnswerInvalid, detail
-from probes.kube.wire import Keyed, Wire
+from probes.kube.wire import Object, Wire
 
-W = TypeVar("W", bound=Wire)
+W = TypeVar("W", bound=Object)
 T = TypeVar("T")
 
 _MOST_NAMED: Final = 3
@@ -71,8 +71,8 @@ class Decoder(Generic[W, T]):
             return self._patient_page(raw)
         return Page(items, [], meta.next_page or "", meta.resource_version or "")
 
-    def object(self, raw: bytes | msgspec.Raw) -> tuple[str, T | None]:
-        """Decode one object to its key and value; the value is None where it is of no interest.
+    def object(self, raw: bytes | msgspec.Raw) -> tuple[str, T | None, str]:
+        """Decode one object to its key, value and resourceVersion; the value is None where it is of no interest.
 
         Raises AnswerInvalid.
         """
@@ -80,7 +80,7 @@ class Decoder(Generic[W, T]):
             wire = self._object.decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise AnswerInvalid(f"{_name(raw)} cannot be read: {detail(str(error))}") from error
-        return self._key(wire), self._convert(wire)
+        return self._key(wire), self._convert(wire), wire.metadata.resource_version or ""
 
     def _patient_page(self, raw: bytes) -> Page[T]:
         try:
@@ -91,7 +91,7 @@ class Decoder(Generic[W, T]):
         unreadable: list[str] = []
         for part in whole.items or ():
             try:
-                key, value = self.object(part)
+                key, value, _ = self.object(part)
             except AnswerInvalid as error:
                 unreadable.append(str(error))
             else:
@@ -102,12 +102,12 @@ class Decoder(Generic[W, T]):
 
 
 _RAW_LIST: Final = msgspec.json.Decoder(_RawList)
-_KEYED: Final = msgspec.json.Decoder(Keyed)
+_OBJECT: Final = msgspec.json.Decoder(Object)
 
 
 def _name(raw: bytes | msgspec.Raw) -> str:
     try:
-        meta = _KEYED.decode(raw).metadata
+        meta = _OBJECT.decode(raw).metadata
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return "an object"
     return detail("/".join(part for part in (meta.namespace, meta.name) if part)) or "an object"

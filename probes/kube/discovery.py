@@ -8,6 +8,7 @@ import msgspec
 
 from probes.kube.client import Api
 from probes.kube.errors import AnswerInvalid, ApiError, NotInstalled, detail
+from probes.kube.http import GET_TIMEOUT
 from probes.kube.wire import Wire
 
 _VERSION: Final = re.compile(r"v(\d{1,4})(?:(alpha|beta)(\d{1,4}))?", re.ASCII)
@@ -93,16 +94,16 @@ class Served(msgspec.Struct):
     """The groups of which a version would not say what it has."""
 
 
-async def discover(api: Api, wanted: frozenset[str]) -> Served:
+async def discover(api: Api, wanted: frozenset[str], *, timeout: float = GET_TIMEOUT) -> Served:
     """Find what the cluster serves of the groups ``wanted``.
 
     Each kind comes in the most stable, newest version that has it: an older Flux serves OCIRepository only in
     v1beta2 beside a GitRepository v1. Raises ApiError where not even the groups can be listed.
     """
-    groups = [g for g in parse_groups(await api.get("/apis")).values() if g.name in wanted]
+    groups = [g for g in parse_groups(await api.get("/apis", timeout=timeout)).values() if g.name in wanted]
     async with asyncio.TaskGroup() as tasks:
         asked = [
-            (group.name, version, tasks.create_task(_resources(api, group.name, version)))
+            (group.name, version, tasks.create_task(_resources(api, group.name, version, timeout)))
             for group in groups
             for version in group.versions
         ]
@@ -117,9 +118,9 @@ async def discover(api: Api, wanted: frozenset[str]) -> Served:
     return served
 
 
-async def _resources(api: Api, group: str, version: str) -> dict[str, str] | ApiError:
+async def _resources(api: Api, group: str, version: str, timeout: float) -> dict[str, str] | ApiError:
     try:
-        return parse_resources(await api.get(f"/apis/{group}/{version}"))
+        return parse_resources(await api.get(f"/apis/{group}/{version}", timeout=timeout))
     except NotInstalled:  # it went away since /apis told of it
         return {}
     except ApiError as error:

@@ -5,7 +5,7 @@ from typing import Final
 
 from probes.kube.decode import Decoder
 from probes.kube.scalars import epoch
-from probes.kube.wire import Meta, Wire, text
+from probes.kube.wire import Object, Wire, text
 from probes.model.images import PullEvent, SecretEvent
 from probes.model.text import clean
 
@@ -40,10 +40,9 @@ class _Series(Wire):
     last_observed_time: str | None = None
 
 
-class WireEvent(Wire):
+class WireEvent(Object):
     """core/v1 Event."""
 
-    metadata: Meta
     involved_object: _InvolvedObject | None = None
     type: str | None = None
     reason: str | None = None

@@ -4,13 +4,14 @@ Nothing below a provider's name is kept: what it says there is nobody's to show.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from probes.kube.decode import Decoder
 from probes.kube.scalars import epoch, seconds
-from probes.kube.wire import Meta, Wire, WireCondition, conditions, text
+from probes.kube.wire import Object, Wire, WireCondition, conditions, text
 from probes.model.flux import ObjectRef
 from probes.model.secrets import SecretObject
 from probes.model.text import clean
@@ -50,10 +51,9 @@ class _SecretStatus(Wire):
     binding: _Named | None = None
 
 
-class WireSecret(Wire):
+class WireSecret(Object):
     """A store, an ExternalSecret, a ClusterExternalSecret or a PushSecret."""
 
-    metadata: Meta
     spec: _SecretSpec | None = None
     status: _SecretStatus | None = None
 
@@ -93,6 +93,7 @@ def _converter(kind: str, api_version: str) -> Callable[[WireSecret], SecretObje
     return convert
 
 
+@lru_cache(maxsize=64)
 def secret_decoder(kind: str, api_version: str) -> Decoder[WireSecret, SecretObject]:
     """Make the decoder of one kind as one version serves it; keys are ``KIND/NAMESPACE/NAME``, ``KIND//NAME``."""
 

@@ -1,13 +1,14 @@
 """Flux sources and consumers: from the wire to the model (fluxcd source-, kustomize- and helm-controller APIs)."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from probes.kube.decode import Decoder
 from probes.kube.scalars import epoch, seconds
-from probes.kube.wire import Meta, Wire, WireCondition, conditions, text
+from probes.kube.wire import Meta, Object, Wire, WireCondition, conditions, text
 from probes.model.flux import FluxObject, ObjectRef
 from probes.model.text import clean
 
@@ -72,7 +73,7 @@ class _FluxStatus(Wire):
     history: list[_Release] | None = None
 
 
-class WireFlux(Wire):
+class WireFlux(Object):
     """A Flux source, Kustomization or HelmRelease of any version."""
 
     metadata: _FluxMeta
@@ -151,6 +152,7 @@ def _converter(kind: str, api_version: str) -> Callable[[WireFlux], FluxObject]:
     return convert
 
 
+@lru_cache(maxsize=64)
 def flux_decoder(kind: str, api_version: str) -> Decoder[WireFlux, FluxObject]:
     """Make the decoder of one kind as one version serves it; keys are ``KIND/NAMESPACE/NAME``."""
 

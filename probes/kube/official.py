@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import importlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, Final
@@ -89,9 +89,10 @@ class OfficialApi:
 
     async def stream(
         self, path: str, query: shared.Query = (), *, idle: float = shared.IDLE_TIMEOUT
-    ) -> AsyncIterator[bytes]:
-        """Read an answer that does not end; raises ApiError, ApiTimeout after ``idle`` seconds without a byte."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Read an answer that does not end, after an empty chunk when it begins; raises ApiError."""
         async with self._answer(path, query, idle=idle) as answer:
+            yield b""
             async for part in self._chunks(answer, path, idle):
                 yield part
 

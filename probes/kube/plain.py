@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -162,14 +162,15 @@ class PlainApi:
 
     async def stream(
         self, path: str, query: shared.Query = (), *, idle: float = shared.IDLE_TIMEOUT
-    ) -> AsyncIterator[bytes]:
-        """Read an answer that does not end; raises ApiError, ApiTimeout after ``idle`` seconds without a byte."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Read an answer that does not end, after an empty chunk when it begins; raises ApiError."""
         connection = self._connection()
         try:
             answer = await _in_thread(lambda: self._head(connection, path, query, idle, gzip=False), connection.close)
             if answer.status != http.HTTPStatus.OK:
                 body = await _in_thread(lambda: answer.read(_CHUNK), connection.close)
                 raise from_status(answer.status, body, self.server, path)
+            yield b""
             while chunk := await _in_thread(lambda: answer.read1(_CHUNK), connection.close):
                 yield chunk
         except (http.client.HTTPException, OSError) as error:

@@ -24,7 +24,7 @@ Observations = tuple[Observed[Any] | Failed, ...]
 PAGE: Final = 500
 """Objects a page, as kubectl asks for."""
 _MOST_PAGES: Final = 4000
-_UNREADABLE: Final = "/unreadable objects"
+UNREADABLE: Final = "/unreadable objects"
 """After a source: its own source, so that one broken object does not make the others look unread."""
 
 
@@ -106,10 +106,10 @@ class Listing(msgspec.Struct):
         listed = Observed(source, at, Listed(self.items))
         if self.unreadable:
             what = f"{len(self.items) + len(self.unreadable)} objects of {source.removeprefix('kube/')}"
-            return (listed, Failed(source + _UNREADABLE, at, unreadable_sentence(self.unreadable, what)))
+            return (listed, Failed(source + UNREADABLE, at, unreadable_sentence(self.unreadable, what)))
         if complained:
             nothing: dict[str, Any] = {}
-            return (listed, Observed(source + _UNREADABLE, at, Listed(nothing)))
+            return (listed, Observed(source + UNREADABLE, at, Listed(nothing)))
         return (listed,)
 
 
@@ -144,9 +144,16 @@ async def _read_pages(api: Api, resource: Resource, timeout: float) -> Listing:
 async def fetch(
     api: Api, resource: Resource, *, timeout: float = GET_TIMEOUT, clock: Callable[[], float] = time.time
 ) -> Observations:
-    """Read a resource once: its ``Listed`` and perhaps a ``Failed`` of unreadable objects, or one ``Failed``."""
+    """Read a resource once: its ``Listed`` and perhaps a ``Failed`` of unreadable objects, or one ``Failed``.
+
+    ``timeout`` seconds bound all pages together.
+    """
     try:
-        listing = await read_list(api, resource, timeout=timeout)
+        async with asyncio.timeout(timeout):
+            listing = await read_list(api, resource, timeout=timeout)
+    except TimeoutError:
+        why = f"{api.server}{resource.path} was not read to its end within {timeout:g} s; try a longer --timeout"
+        return (Failed(resource.source, clock(), why, "timeout"),)
     except ApiError as error:
         return (Failed(resource.source, clock(), str(error), error.kind),)
     return listing.observations(resource.source, clock())
@@ -161,10 +168,10 @@ class Located(msgspec.Struct):
     """Its group would not say."""
 
 
-async def locate(api: Api) -> Located:
+async def locate(api: Api, *, timeout: float = GET_TIMEOUT) -> Located:
     """Find which of KINDS the cluster has, and in which version; never raises ApiError."""
     try:
-        served = await discover(api, GROUPS)
+        served = await discover(api, GROUPS, timeout=timeout)
     except ApiError as error:
         return Located([], [], [(kind, error) for kind in KINDS])
     located = Located([], [], [])
@@ -189,7 +196,7 @@ async def fetch_all(api: Api, *, timeout: float = GET_TIMEOUT, clock: Callable[[
 
 async def fetch_kinds(api: Api, timeout: float = GET_TIMEOUT, clock: Callable[[], float] = time.time) -> Observations:
     """Read every kind that the cluster has once; the kinds it has not are ``Failed`` as absent."""
-    located = await locate(api)
+    located = await locate(api, timeout=timeout)
     async with asyncio.TaskGroup() as tasks:
         fetches = [
             tasks.create_task(fetch(api, resource, timeout=timeout, clock=clock)) for resource in located.present

@@ -27,6 +27,7 @@ class Meta(Wire):
     uid: str | None = None
     generation: int | None = None
     creation_timestamp: str | None = None
+    resource_version: str | None = None
 
 
 class WireCondition(Wire):
@@ -41,8 +42,8 @@ class WireCondition(Wire):
     observed_generation: int | None = None
 
 
-class Keyed(Wire):
-    """An object of any kind, as far as its key."""
+class Object(Wire):
+    """An object of any kind, as far as its name."""
 
     metadata: Meta
 
