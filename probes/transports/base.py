@@ -6,11 +6,14 @@ Errors: TransportError
  ├ HostKeyChanged     the host offers another key than known_hosts has
  ├ LoginRefused       no method of authentication was accepted
  ├ ConfigRefused      the user's ssh configuration cannot be honoured
+ ├ CommandRefused     logged in, but the host would not start the command
  ├ TimedOut           connected, but the command did not end in time
+ ├ OutputTooLarge     the command said more than we are ready to keep
+ ├ CommandFailed      the command of a stream ended with a status other than 0
  └ ConnectionLost     the connection ended under a command
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from probes.model.observation import Completed
@@ -40,6 +43,25 @@ class ConfigRefused(TransportError):
     """An ssh option that matters for safety is set in a way we cannot honour."""
 
 
+class CommandRefused(TransportError):
+    """The host would not start the command."""
+
+
+class OutputTooLarge(TransportError):
+    """The command said more than we are ready to keep."""
+
+
+class CommandFailed(TransportError):
+    """The command of a stream ended with a status other than 0; ``returncode`` is that status."""
+
+    def __init__(self, sentence: str, returncode: int) -> None:
+        super().__init__(sentence, returncode)
+        self.returncode = returncode
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class TimedOut(TransportError):
     """The command did not end within its time limit."""
 
@@ -56,10 +78,17 @@ class Transport(Protocol):
         """Where commands run, for messages."""
 
     async def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
-        """Run a command to its end within ``timeout`` seconds; raises TransportError where it could not be run."""
+        """Run a command to its end; raises TransportError where it could not be run.
 
-    def lines(self, argv: Sequence[str]) -> AsyncIterator[str]:
-        """Run a command and yield its lines as they come, until it ends; raises TransportError."""
+        ``timeout`` is the command's time in seconds, counted once it may start: a connection that has to be made first
+        has a limit of its own. A command that is still running then raises TimedOut.
+        """
+
+    def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+        """Run a command and yield its lines as they come, until it ends; raises TransportError.
+
+        Leave it with ``contextlib.aclosing``: closing the generator ends the command.
+        """
 
     async def close(self) -> None:
         """End the connection; a closed transport connects anew when it is next used."""

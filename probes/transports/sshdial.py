@@ -1,0 +1,173 @@
+"""Making one connection: from what is configured to a logged-in wire, or the sentence that says why not."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final, cast
+
+import asyncssh
+from asyncssh.encryption import get_default_encryption_algs, get_encryption_algs
+from asyncssh.kex import get_default_kex_algs, get_kex_algs
+from asyncssh.mac import get_default_mac_algs, get_mac_algs
+from asyncssh.public_key import get_default_public_key_algs, get_public_key_algs
+
+from probes.model.text import clean
+from probes.transports.base import ConfigRefused, LoginRefused, TransportError, Unreachable
+from probes.transports.hostconfig import HostConfig
+from probes.transports.sshalgorithms import select
+from probes.transports.sshkeys import Offer
+from probes.transports.sshtrust import HostTrust
+from probes.transports.sshwire import Wire
+
+_ALIVE_SECONDS: Final = 15.0
+_FAMILIES: Final = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+
+class _Client(asyncssh.SSHClient):
+    """Our side of a login: offers keys, notes a host key that is not trusted, sees how far it came."""
+
+    def __init__(self, trust: HostTrust, offer: Offer) -> None:
+        self._trust = trust
+        self._keys = list(offer.keys)
+        self.met = False
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:  # noqa: ARG002 asyncssh's signature
+        self.met = True
+
+    def public_key_auth_requested(self) -> list[asyncssh.SSHKeyPair] | None:
+        keys, self._keys = self._keys, []
+        return keys or None
+
+    def validate_host_public_key(self, *place_and_key: object) -> bool:
+        self._trust.offered = cast("asyncssh.SSHKey", place_and_key[-1])
+        return False
+
+    def validate_host_ca_key(self, *place_and_key: object) -> bool:
+        self._trust.authority = cast("asyncssh.SSHKey", place_and_key[-1])
+        return False
+
+
+async def dial(config: HostConfig, trust: HostTrust, offer: Offer, *, tunnel: Wire | None, seconds: float) -> Wire:
+    """Connect and log in within ``seconds``; raises TransportError."""
+    client = _Client(trust, offer)
+    where = f"{config.alias} ({config.address})"
+    try:
+        options = _options(config, trust, lambda: client)
+        async with asyncio.timeout(seconds):
+            connection = await asyncssh.connect(
+                config.hostname,
+                config.port,
+                tunnel=tunnel.connection if tunnel else None,
+                config=None,
+                options=options,
+            )
+    except TimeoutError as error:
+        raise _late(where, seconds, met=client.met) from error
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise trust.verdict(str(error)) from error
+    except asyncssh.PermissionDenied as error:
+        raise LoginRefused(
+            f"{where} does not let {clean(config.user)} log in ({offer.explain()}): "
+            f"try `{trust.by_hand}`, and set the user or key that works there in your ssh configuration"
+        ) from error
+    except (asyncssh.Error, OSError, ValueError) as error:
+        raise _failure(where, error) from error
+    return Wire(config, connection)
+
+
+def _options(
+    config: HostConfig, trust: HostTrust, client: Callable[[], asyncssh.SSHClient]
+) -> asyncssh.SSHClientConnectionOptions:
+    """Say everything ourselves: asyncssh reads no file, asks no agent and offers nothing we did not name."""
+    kex, ciphers, macs, accepted = _algorithms(config)
+    return asyncssh.SSHClientConnectionOptions(
+        config=None,
+        host=config.hostname,
+        client_factory=client,
+        username=config.user,
+        proxy_command=_proxy(config),
+        family=_FAMILIES.get(config.address_family, socket.AF_UNSPEC),
+        local_addr=(config.bind_address, 0) if config.bind_address else None,
+        kex_algs=kex,
+        encryption_algs=ciphers,
+        mac_algs=macs,
+        compression_algs=None,
+        signature_algs=accepted,
+        server_host_key_algs=trust.algorithms(),
+        known_hosts=trust.keys,
+        host_key_alias=config.host_key_alias,
+        x509_trusted_certs=None,
+        x509_trusted_cert_paths=[],
+        preferred_auth=["publickey"],
+        client_keys=None,
+        agent_path=None,
+        gss_host=None,
+        password_auth=False,
+        kbdint_auth=False,
+        host_based_auth=False,
+        agent_forwarding=False,
+        x11_forwarding=False,
+        request_pty=False,
+        env=None,
+        send_env=None,
+        command=None,
+        connect_timeout=None,
+        login_timeout=0,
+        keepalive_interval=config.alive_interval or _ALIVE_SECONDS,
+        keepalive_count_max=config.alive_count,
+    )
+
+
+def _algorithms(config: HostConfig) -> tuple[list[str], list[str], list[str], list[str]]:
+    kinds = (
+        ("kexalgorithms", "KexAlgorithms", get_default_kex_algs(), get_kex_algs()),
+        ("ciphers", "Ciphers", get_default_encryption_algs(), get_encryption_algs()),
+        ("macs", "MACs", get_default_mac_algs(), get_mac_algs()),
+        ("pubkeyacceptedalgorithms", "PubkeyAcceptedAlgorithms", get_default_public_key_algs(), get_public_key_algs()),
+    )
+    chosen = (
+        select(config.algorithms.get(key), [a.decode() for a in default], name, [a.decode() for a in possible])
+        for key, name, default, possible in kinds
+    )
+    kex, ciphers, macs, accepted = chosen
+    return kex, ciphers, macs, accepted
+
+
+def _proxy(config: HostConfig) -> list[str] | None:
+    """Run a ProxyCommand as ssh does, by a shell; what it says on stderr would land on our screen, so it is let go."""
+    if config.proxy_command is None:
+        return None
+    return ["/bin/sh", "-c", f"exec 2>/dev/null; exec {config.proxy_command.removeprefix('exec ')}"]
+
+
+def _late(where: str, seconds: float, *, met: bool) -> Unreachable:
+    if met:
+        return Unreachable(
+            f"{where} accepts connections, but its sshd did not log us in within {seconds:g} s: "
+            "the host may hang or be overloaded"
+        )
+    return Unreachable(f"{where} did not answer within {seconds:g} s: check that the host is up and the way to it open")
+
+
+_FAILURES: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (socket.gaierror, "has a name that is not found ({said}): set its HostName in your ssh configuration"),
+    (ConnectionRefusedError, "refuses connections: check that sshd runs there and listens on this port"),
+    (asyncssh.ChannelOpenError, "cannot be reached from its jump host ({said}): check the host and the jump host"),
+    (asyncssh.KeyExchangeFailed, "has no algorithm in common with us ({said}): update its sshd or algorithm lists"),
+    (asyncssh.ProtocolError, "does not speak ssh as expected ({said}): check the port"),
+    (asyncssh.ProtocolNotSupported, "does not speak ssh as expected ({said}): check the port"),
+    (
+        asyncssh.Error,
+        "ended the connection before login ({said}): check its sshd, its MaxStartups and any ProxyCommand",
+    ),
+    (OSError, "cannot be reached ({said}): check the host and the way to it"),
+)
+"""Our words for what asyncssh and the kernel say; the first that fits holds."""
+
+
+def _failure(where: str, error: Exception) -> TransportError:
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    for kind, sentence in _FAILURES:
+        if isinstance(error, kind):
+            return Unreachable(f"{where} {sentence.format(said=clean(said))}")
+    return ConfigRefused(f"{where} cannot be connected to ({clean(said)}): check its options in your ssh configuration")
