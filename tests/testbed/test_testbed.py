@@ -1,0 +1,221 @@
+"""The testbed itself: it comes up, behaves as flannel and the kernel do, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.testbed.cluster import REPOSITORY, Testbed
+from tests.testbed.commands import run, wait_until
+from tests.testbed.fixtures import require_testbed
+
+pytestmark = pytest.mark.testbed
+OWN = f"o{os.getpid()}"
+
+
+@pytest.fixture
+def own_ident() -> Iterator[str]:
+    """Name a testbed for one test, swept after it."""
+    require_testbed()
+    yield OWN
+    Testbed(OWN).down()
+
+
+def mtu(bed: Testbed, node: str, ifname: str) -> int:
+    found = json.loads(bed.run_on(node, ("ip", "-j", "link", "show", "dev", ifname)).stdout)
+    return int(found[0]["mtu"])
+
+
+def subnet_env(bed: Testbed, node: str) -> dict[str, str]:
+    lines = bed.run_on(node, ("cat", "/run/flannel/subnet.env")).stdout.split()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def peer_entries(bed: Testbed, node: str) -> tuple[int, int, int]:
+    """How many routes, permanent neighbours and FDB entries flannel.1 has."""
+    route = bed.run_on(node, ("ip", "-j", "route", "show", "dev", "flannel.1")).stdout
+    neigh = bed.run_on(node, ("ip", "-j", "neigh", "show", "dev", "flannel.1", "nud", "permanent")).stdout
+    fdb = bed.run_on(node, ("bridge", "-j", "fdb", "show", "dev", "flannel.1")).stdout
+    routes, neighbours, forwards = (len(json.loads(text or "[]")) for text in (route, neigh, fdb))
+    return routes, neighbours, forwards
+
+
+def pod(bed: Testbed, node: str) -> tuple[str, str]:
+    """Namespace and address of one pod on a node."""
+    names = bed.run_on(node, ("ls", "/run/netns")).stdout.split()
+    argv = ("ip", "-n", names[0], "-j", "-4", "addr", "show", "dev", "eth0")
+    return names[0], json.loads(bed.run_on(node, argv).stdout)[0]["addr_info"][0]["local"]
+
+
+def pod_ping(bed: Testbed, source: str, target: str, size: int) -> bool:
+    """Whether a pod on `source` reaches one on `target` with `size` bytes of payload, unfragmented."""
+    netns, (_, address) = pod(bed, source)[0], pod(bed, target)
+    ping = ("ping", "-n", "-M", "do", "-c", "1", "-W", "1", "-s", str(size), address)
+    return bed.run_on(source, ("ip", "netns", "exec", netns, *ping), check=False).returncode == 0
+
+
+def test_pods_reach_each_other_across_nodes(testbed: Testbed) -> None:
+    """A pod's packet of exactly 1450 bytes crosses nodes through the kernel's VXLAN, a larger one does not."""
+    for source, target in (("boromir", "samwise"), ("samwise", "theoden"), ("theoden", "boromir")):
+        assert pod_ping(testbed, source, target, 1422)
+        assert not pod_ping(testbed, source, target, 1423)
+
+
+def test_users_of_a_node_have_the_rights_they_should(testbed: Testbed) -> None:
+    """By sshd: root is root, ops becomes root by `sudo -n`, guest does not; unknown host keys are refused."""
+    ssh = ("ssh", "-F", str(testbed.ssh_config))
+    assert testbed.operator((*ssh, "samwise", "id", "-u")).stdout.strip() == "0"
+    assert testbed.operator((*ssh, "-l", "ops", "samwise", "sudo", "-n", "id", "-u")).stdout.strip() == "0"
+    assert testbed.operator((*ssh, "-l", "guest", "samwise", "sudo", "-n", "id"), check=False).returncode == 1
+    strange = testbed.operator((*ssh, "-o", "UserKnownHostsFile=/dev/null", "samwise", "id"), check=False)
+    assert strange.returncode == 255
+    assert "Host key verification failed" in strange.stderr
+
+
+def test_no_address_is_reachable_from_the_machine(testbed: Testbed) -> None:
+    """The machine's own namespace has no interface into the testbed and no route to a node of its own."""
+    links = json.loads(run(("ip", "-j", "-d", "link", "show", "type", "veth")).stdout or "[]")
+    here = {path for path in os.listdir("/run/netns") if path.startswith(f"ul-{testbed.ident}-")}  # noqa: PTH208
+    peers = [link for link in links if link and link.get("link_netns") in here]
+    assert not peers
+    route = json.loads(run(("ip", "-j", "route", "get", testbed.nodes[0].address), check=False).stdout or "[]")
+    assert all(each["dev"] not in ("lan", "flannel.1") for each in route)
+
+
+def test_restart_keeps_the_mtu_of_an_existing_link(testbed: Testbed) -> None:
+    """After an uplink's MTU changes, a restart renews subnet.env and leaves flannel.1's MTU as it was."""
+    node = "samwise"
+    testbed.run_on(node, ("ip", "link", "set", "eth0", "mtu", "1400"))
+    try:
+        testbed.restart_unit(node)
+        assert subnet_env(testbed, node)["FLANNEL_MTU"] == "1350"
+        assert mtu(testbed, node, "flannel.1") == 1450
+    finally:
+        testbed.run_on(node, ("ip", "link", "set", "eth0", "mtu", "1500"))
+        testbed.restart_unit(node)
+    assert subnet_env(testbed, node)["FLANNEL_MTU"] == "1450"
+
+
+def test_down_and_up_loses_peers_until_a_restart(testbed: Testbed) -> None:
+    """`ip link set flannel.1 down; up` loses routes and neighbours, keeps the FDB; only a restart repairs it."""
+    node = "samwise"
+    assert peer_entries(testbed, node) == (2, 2, 2)
+    for state in ("down", "up"):
+        testbed.run_on(node, ("ip", "link", "set", "flannel.1", state))
+    renewed = renew_time(testbed, node)
+    assert peer_entries(testbed, node) == (0, 0, 2)
+    wait_until(lambda: renew_time(testbed, node) != renewed, 20, "a lease renewal")
+    assert peer_entries(testbed, node) == (0, 0, 2)
+    testbed.restart_unit(node)
+    wait_until(lambda: peer_entries(testbed, node) == (2, 2, 2), 20, "peers programmed again")
+    assert pod_ping(testbed, node, "theoden", 1422)
+
+
+def test_deleting_the_link_and_restarting_makes_it_anew(testbed: Testbed) -> None:
+    """A deleted flannel.1 comes back at the restart with its MAC from the annotation, so peers need no change."""
+    node = "theoden"
+    before = json.loads(testbed.run_on(node, ("ip", "-j", "link", "show", "flannel.1")).stdout)[0]["address"]
+    testbed.run_on(node, ("ip", "link", "del", "flannel.1"))
+    testbed.restart_unit(node)
+    after = json.loads(testbed.run_on(node, ("ip", "-j", "link", "show", "flannel.1")).stdout)[0]["address"]
+    assert after == before
+    wait_until(lambda: peer_entries(testbed, node) == (2, 2, 2), 20, "peers programmed again")
+    assert pod_ping(testbed, "boromir", node, 1422)
+
+
+def test_pods_survive_a_restart_of_the_unit(testbed: Testbed) -> None:
+    """KillMode=process: a restart keeps the network namespaces of pods and their addresses."""
+    before = pod(testbed, "boromir")
+    testbed.restart_unit("boromir")
+    assert pod(testbed, "boromir") == before
+
+
+def test_a_pod_made_after_the_fact_has_the_new_mtu(testbed: Testbed) -> None:
+    """A pod gets its MTU from subnet.env when it is made, and a deleted pod's namespace goes with it."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "late", "namespace": "shop"},
+        "spec": {"nodeName": "samwise", "containers": [{"name": "late", "image": "nginx:1.29"}]},
+    }
+    before = set(testbed.run_on("samwise", ("ls", "/run/netns")).stdout.split())
+    testbed.run_on("samwise", ("sed", "-i", "s/^FLANNEL_MTU=.*/FLANNEL_MTU=1300/", "/run/flannel/subnet.env"))
+    path = testbed.folder / "late.json"
+    path.write_text(json.dumps(manifest))
+    testbed.kubectl("create", "-f", str(path))
+    try:
+        phase = ("get", "pod", "-n", "shop", "late", "-o", "jsonpath={.status.phase}")
+        wait_until(lambda: testbed.kubectl(*phase).stdout == "Running", 20, "the pod runs")
+        (made,) = set(testbed.run_on("samwise", ("ls", "/run/netns")).stdout.split()) - before
+        shown = testbed.run_on("samwise", ("ip", "-n", made, "-j", "link", "show", "eth0")).stdout
+        assert json.loads(shown)[0]["mtu"] == 1300
+    finally:
+        testbed.kubectl("delete", "pod", "-n", "shop", "late", "--wait=false")
+        testbed.restart_unit("samwise")
+    wait_until(
+        lambda: set(testbed.run_on("samwise", ("ls", "/run/netns")).stdout.split()) == before, 20, "the pod is gone"
+    )
+
+
+def renew_time(bed: Testbed, node: str) -> str:
+    argv = ("get", "lease", "-n", "kube-node-lease", node, "-o", "jsonpath={.spec.renewTime}")
+    return bed.kubectl(*argv).stdout
+
+
+def test_the_api_logs_who_wrote(testbed: Testbed) -> None:
+    """The audit log tells reads from writes by user: a read as `underlay` is there, and no write."""
+    testbed.kubectl("get", "pods", "-A", user="underlay")
+    records = [json.loads(line) for line in testbed.plane.audit_log.read_text().splitlines()]
+    verbs = {record["verb"] for record in records if record["user"]["username"] == "underlay"}
+    assert "list" in verbs
+    assert not verbs & {"create", "update", "patch", "delete", "deletecollection"}
+
+
+def test_a_user_with_few_rights_is_refused(testbed: Testbed) -> None:
+    """The user `watcher` reads nodes and is forbidden pods."""
+    assert testbed.kubectl("get", "nodes", user="watcher").returncode == 0
+    refused = testbed.kubectl("get", "pods", "-A", user="watcher", check=False)
+    assert "Forbidden" in refused.stderr
+
+
+def test_api_outage_leaves_the_nodes_as_they_are(testbed: Testbed) -> None:
+    """Without an API the overlay goes on, and leases are renewed once it is back."""
+    renewed = renew_time(testbed, "samwise")
+    testbed.plane.stop("apiserver")
+    try:
+        assert testbed.kubectl("get", "nodes", check=False).returncode != 0
+        assert pod_ping(testbed, "boromir", "samwise", 1422)
+    finally:
+        testbed.plane.start("apiserver")
+        testbed.plane.wait_ready(testbed.kubeconfig_of("admin"))
+    wait_until(lambda: renew_time(testbed, "samwise") != renewed, 30, "a lease renewal")
+    testbed.wait_healthy()
+
+
+def test_up_twice_in_a_row_and_down_leaves_nothing(own_ident: str) -> None:
+    """A second `up` sweeps the first; after `down` no process, namespace, mount, group or file is left."""
+    for _ in range(2):
+        bed = Testbed(own_ident, nodes=2)
+        bed.up()
+        assert bed.kubectl("get", "nodes", "--no-headers").stdout.count(" Ready ") == 2
+    bed.down()
+    assert bed.leftovers() == []
+
+
+def test_what_a_killed_up_left_is_swept(own_ident: str) -> None:
+    """`up` killed half-way leaves processes and mounts; `down` of another process ends them all."""
+    bed = Testbed(own_ident, nodes=2)
+    argv = (sys.executable, "-m", "tests.testbed", "up", "--id", own_ident, "--nodes", "2")
+    with subprocess.Popen(
+        argv, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as child:
+        wait_until(lambda: len(bed.group.pids("machine-samwise")) > 1, 60, "the last machine boots")
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait(timeout=10)
+    assert len(bed.leftovers()) > 5
+    run((sys.executable, "-m", "tests.testbed", "down", "--id", own_ident), cwd=str(REPOSITORY))
+    assert bed.leftovers() == []
