@@ -35,7 +35,7 @@ def _run(parsed: arguments.Arguments) -> int:
         from lab.cluster import LabCluster  # noqa: PLC0415
 
         async with LabCluster(parsed.demo) as lab:
-            place = Place(kubeconfig=(lab.kubeconfig,), ssh_config=lab.ssh_config, demo=parsed.demo)
+            place = Place(kubeconfig=lab.kubeconfig, ssh_config=lab.ssh_config, demo=parsed.demo)
             return int(await command.run(parsed, place))
 
     try:

@@ -71,7 +71,8 @@ def load(path: Path | None = None) -> Settings:
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
     try:
-        return msgspec.yaml.decode(text, type=Settings) if text.strip() else Settings()
+        said = msgspec.yaml.decode(text) if text.strip() else None
+        return Settings() if said is None else msgspec.convert(said, Settings)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise SettingsError(f"{file}: {' '.join(str(error).split())}; correct it, or set it aside") from error
 

@@ -3,13 +3,21 @@
 import re
 from typing import Final
 
-MONITOR: Final = ("ip", "-o", "monitor", "link", "address", "route", "neigh")
-"""What the node runs for as long as we watch it.
-
-iproute2 6.1 shows a VXLAN device's forwarding entries here too, as neighbours that are ``NOARP PERMANENT``.
+_SCRIPT: Final = """\
+LC_ALL=C; PATH=$PATH:/usr/sbin:/sbin; export LC_ALL PATH
+[ "$(id -u)" = 0 ] && s= || s="sudo -n"
+ip -o monitor link address route neigh & a=$!
+bridge monitor fdb & b=$!
+$s journalctl -q -f -n 0 -o cat UNIT=k3s.service UNIT=k3s-agent.service & c=$!
+trap 'kill $a $b $c' EXIT HUP INT TERM
+cat >/dev/null
 """
-FDB_MONITOR: Final = ("bridge", "monitor", "fdb")
-"""Changes of forwarding databases, for an ``ip`` that leaves them out."""
+MONITOR: Final = ("sh", "-c", _SCRIPT)
+"""What the node runs for as long as we watch it; its standard input stays open, and its end takes everything along.
+
+The kernel tells of links, addresses, routes, neighbours and forwarding entries; systemd, by the journal, that k3s was
+started, stopped or has failed, which changes nothing in the kernel while its VXLAN device outlives it.
+"""
 
 _LABEL: Final = re.compile(r"^\[[A-Z]+\]")
 _LINK: Final = re.compile(r"^(?:Deleted )?[0-9]+: ")
@@ -21,7 +29,7 @@ _RENEWED: Final = re.compile(r"^[0-9]+: \S+ +inet6? .*\bdynamic\b|\bproto ra\b|\
 
 
 def relevant(line: str) -> bool:
-    """Tell whether a line of MONITOR or FDB_MONITOR may change a fact; a quiet cluster's lines do not.
+    """Tell whether a line of MONITOR may change a fact; a quiet cluster's lines do not.
 
     Left out: neighbours of other devices than flannel's unless PERMANENT (they turn STALE and REACHABLE all day), MACs
     that a bridge learns, the local table, and renewals of leased addresses and advertised routes; a new one of those

@@ -34,6 +34,9 @@ class Arguments(argparse.Namespace):
     output: str
     force: bool
     for_seconds: float | None
+    user: str
+    jump: str
+    vantages: list[tuple[str, str]]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,6 +60,13 @@ def _seconds(text: str) -> float:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+def _vantage(text: str) -> tuple[str, str]:
+    name, _, host = text.partition("=")
+    if not name or not host or host.startswith("-"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no vantage; give NAME=HOST, as in hypervisor=pve")
+    return name, host
 
 
 def _shared() -> _Parser:
@@ -94,7 +104,18 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("-o", "--output", choices=formats, default=formats[0], help=f"default: {formats[0]}")
     watch.add_argument("--for", dest="for_seconds", metavar="TIME", type=_seconds, help="end after this time")
     init = commands.add_parser("init", parents=[shared], help="write config.yaml from what is found")
-    init.add_argument("--force", action="store_true", help="write over a config.yaml that is there")
+    init.add_argument("--force", action="store_true", help="write this context anew into a config.yaml that is there")
+    init.add_argument("--user", metavar="NAME", default="", help="log in as, where ssh's configuration does not say")
+    init.add_argument("--jump", metavar="HOST", default="", help="go by this host, as ssh -J")
+    init.add_argument(
+        "--vantage",
+        dest="vantages",
+        metavar="NAME=HOST",
+        type=_vantage,
+        action="append",
+        default=[],
+        help="a further host to probe from, such as hypervisor=pve",
+    )
     return top
 
 

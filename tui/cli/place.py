@@ -15,8 +15,8 @@ class PlaceError(Exception):
 class Place(msgspec.Struct, frozen=True):
     """Where a cluster is and how its hosts are reached."""
 
-    kubeconfig: tuple[Path, ...] = ()
-    """Empty: $KUBECONFIG, else the usual files."""
+    kubeconfig: Path | None = None
+    """None: $KUBECONFIG, else the usual files."""
     context: str = ""
     """Empty: the current one."""
     ssh_config: Path | None = None
@@ -38,7 +38,7 @@ def place_of(arguments: Arguments) -> Place:
     except SettingsError as error:
         raise PlaceError(str(error)) from error
     return Place(
-        kubeconfig=(arguments.kubeconfig,) if arguments.kubeconfig else (),
+        kubeconfig=arguments.kubeconfig,
         context=arguments.context or "",
         ssh_config=arguments.ssh_config,
         settings=settings,

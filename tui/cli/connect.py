@@ -1,0 +1,67 @@
+"""From a place to a Cluster: the API by kubeconfig, each node by SSH."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from probes.cluster import Cluster, Wires
+from probes.kube.client import connect
+from probes.kube.errors import ApiError
+from probes.kube.kubeconfig import read
+from probes.model.kube import Node
+from probes.transports.base import Transport
+from probes.transports.ssh import SshPool, SshSettings
+from probes.transports.sshconfig import SshConfig, read_ssh_config
+from tui.cli.place import Place, PlaceError
+from tui.settings import ContextSettings, HostSettings
+
+
+class Hosts:
+    """The ways to the nodes of one context, one SSH pool for each way of logging in."""
+
+    def __init__(self, place: Place, settings: ContextSettings) -> None:
+        self._settings = settings
+        self._config = place.ssh_config or (Path(settings.ssh_config).expanduser() if settings.ssh_config else None)
+        self._pools: dict[tuple[str, str], SshPool] = {}
+        self._read: SshConfig | None = None
+
+    async def transport(self, name: str, node: Node | None) -> Transport:
+        """Make the way to a node; raises TransportError where ssh's configuration cannot be honoured."""
+        said = self._settings.nodes.get(name, HostSettings())
+        key = (said.user or self._settings.user, said.jump or self._settings.jump)
+        pool = self._pools.get(key)
+        if pool is None:
+            made = SshSettings(config=self._config, user=key[0] or None, jump=key[1] or None)
+            pool = self._pools[key] = SshPool(made)
+        return pool.transport(said.host or self.host_of(name, node))
+
+    def host_of(self, name: str, node: Node | None) -> str:
+        """Tell what to call a node: its name where ssh's configuration has it, else its InternalIP, else its name."""
+        if self._read is None:
+            self._read = read_ssh_config(self._config)
+        if self._read.names(name) or node is None or not node.internal_ips:
+            return name
+        return node.internal_ips[0]
+
+    async def close(self) -> None:
+        """End all connections."""
+        for pool in self._pools.values():
+            await pool.close()
+
+
+@asynccontextmanager
+async def connected(place: Place, *, watch: bool = False) -> AsyncIterator[Cluster]:
+    """Make the Cluster of a place, and end its connections; raises PlaceError where the kubeconfig cannot be used."""
+    try:
+        kubeconfig = read(place.kubeconfig)
+        api = connect(kubeconfig, place.context or None, watch=watch)
+    except ApiError as error:
+        raise PlaceError(str(error)) from error
+    settings = place.settings.context(api.context)
+    hosts = Hosts(place, settings)
+    names = () if place.demo else tuple(settings.nodes)
+    try:
+        yield Cluster(Wires(api, hosts.transport, names=names, only=place.nodes))
+    finally:
+        await hosts.close()
+        await api.close()

@@ -1,0 +1,26 @@
+"""``underlay status``: the glance, once."""
+
+import sys
+import time
+
+from probes.rules.glance import glance
+from tui import __version__
+from tui.cli.arguments import Arguments
+from tui.cli.connect import connected
+from tui.cli.grid import paper_for
+from tui.cli.place import Place
+from tui.cli.status_document import document, encode
+from tui.cli.status_text import render
+
+
+async def run(arguments: Arguments, place: Place) -> int:
+    """Observe once, print, and return the verdict as exit status."""
+    async with connected(place) as cluster:
+        snapshot = await cluster.observe(arguments.timeout)
+    judged = glance(snapshot, only=place.nodes)
+    if arguments.output == "json":
+        sys.stdout.write(encode(document(snapshot, judged, __version__)) + "\n")
+    else:
+        sys.stdout.write(render(snapshot, judged, paper_for(sys.stdout), time.time()))
+    sys.stdout.flush()
+    return int(judged.verdict)
