@@ -3,7 +3,7 @@
 from typing import Final
 
 from probes.collectors.batch import Step
-from probes.collectors.reading import MAX_U32, Outputs, Unreadable, number, said
+from probes.collectors.reading import MAX_U32, Outputs, Unreadable, absent, number, said
 from probes.model.network import Conntrack
 
 _FOLDER: Final = "/proc/sys/net/netfilter"
@@ -12,8 +12,7 @@ STEPS: Final = (Step("conntrack", ("cat", f"{_FOLDER}/nf_conntrack_count", f"{_F
 
 def parse(outputs: Outputs) -> Conntrack | None:
     """Read entries in use and their maximum, None where the kernel tracks no connections; raises Unreadable."""
-    done = outputs.get("conntrack")
-    if done is not None and done.returncode == 1 and not done.stdout and "No such file" in done.stderr:
+    if absent(outputs, "conntrack"):
         return None
     words = said(outputs, "conntrack").split()
     numbers = [value for value in (number(word, 0, MAX_U32) for word in words) if value is not None]

@@ -48,6 +48,7 @@ STEPS: Final = (
 
 _STAT: Final = re.compile(r"([0-9]{1,12}) (/.+)")
 _COPY: Final = re.compile(r"(/.+?):(FLANNEL_[A-Z0-9_]+=.*)")
+_NOT_THERE: Final = re.compile(r"(?:find: .*No such file or directory\n?)+")
 _MAX_COPIES: Final = 200
 
 
@@ -83,7 +84,7 @@ def parse_subnet_env(outputs: Outputs) -> SubnetEnv | None:
 def parse_copies(outputs: Outputs) -> tuple[SubnetEnv, ...]:
     """Read the copies of subnet.env, by path; raises Unreadable. A copy with an impossible MTU is one without."""
     done = outputs.get("copies")
-    if done is not None and done.returncode == 1 and not done.stdout.strip() and "sudo: " not in done.stderr:
+    if done is not None and done.returncode == 1 and not done.stdout.strip() and _NOT_THERE.fullmatch(done.stderr):
         return ()  # some of the likely folders do not exist
     written: dict[str, float] = {}
     lines: dict[str, list[str]] = {}

@@ -21,6 +21,7 @@ MAX_U32: Final = 2**32 - 1
 MAX_U64: Final = 2**64 - 1
 _MAX_WORDS: Final = 200
 _MAX_COMMAND: Final = 60
+_ABSENT: Final = re.compile(r"^cat: .*No such file or directory", re.MULTILINE)
 _SUDO: Final = re.compile(r"^(?:.{0,40}: )?sudo: (.*)", re.MULTILINE)
 
 
@@ -41,10 +42,13 @@ def said(outputs: Outputs, step: str) -> str:
 
 def found(outputs: Outputs, step: str) -> str | None:
     """Give the file that a ``cat`` step printed, None where there is no such file; raises Unreadable otherwise."""
+    return None if absent(outputs, step) else said(outputs, step)
+
+
+def absent(outputs: Outputs, step: str) -> bool:
+    """Tell whether ``cat`` printed nothing because there is no such file; another program's words do not count."""
     done = outputs.get(step)
-    if done is not None and done.returncode == 1 and "No such file or directory" in done.stderr:
-        return None
-    return said(outputs, step)
+    return done is not None and done.returncode == 1 and not done.stdout and bool(_ABSENT.search(done.stderr))
 
 
 def printed(outputs: Outputs, step: str) -> str:
