@@ -52,8 +52,8 @@ def _pairs(text: str) -> Iterator[tuple[str, int]]:
         if prefix != same:
             raise Unreadable("/proc/net/snmp or netstat does not look like a table of counters")
         for name, text_value in zip(fields.split(), numbers.split(), strict=False):
-            value = number(text_value, -(2**63), MAX_U64)
-            if value is not None and prefix + name in _KEPT:
+            value = number(text_value, 0, MAX_U64) if prefix + name in _KEPT else None
+            if value is not None:
                 yield prefix + name, value
 
 

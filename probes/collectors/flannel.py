@@ -48,7 +48,6 @@ STEPS: Final = (
 
 _STAT: Final = re.compile(r"([0-9]{1,12}) (/.+)")
 _COPY: Final = re.compile(r"(/.+?):(FLANNEL_[A-Z0-9_]+=.*)")
-_NOT_THERE: Final = re.compile(r"(?:find: .*No such file or directory\n?)+")
 _MAX_COPIES: Final = 200
 
 
@@ -84,8 +83,8 @@ def parse_subnet_env(outputs: Outputs) -> SubnetEnv | None:
 def parse_copies(outputs: Outputs) -> tuple[SubnetEnv, ...]:
     """Read the copies of subnet.env, by path; raises Unreadable. A copy with an impossible MTU is one without."""
     done = outputs.get("copies")
-    if done is not None and done.returncode == 1 and not done.stdout.strip() and _NOT_THERE.fullmatch(done.stderr):
-        return ()  # some of the likely folders do not exist
+    if done is not None and done.returncode == 1 and not done.stdout.strip() and _only_absent(done.stderr):
+        return ()
     written: dict[str, float] = {}
     lines: dict[str, list[str]] = {}
     for line in printed(outputs, "copies").splitlines():
@@ -123,6 +122,14 @@ def parse_net_conf(outputs: Outputs) -> NetConf | None:
         port=within(backend.port, 0, MAX_PORT),
         mtu=backend.mtu or None,
         direct_routing=bool(backend.direct_routing),
+    )
+
+
+def _only_absent(stderr: str) -> bool:
+    """Tell whether find complained of nothing but likely folders that do not exist."""
+    lines = [line for line in stderr.splitlines() if line and not line.startswith("sudo: unable to resolve host")]
+    return bool(lines) and all(
+        line.startswith("find: ") and line.endswith("No such file or directory") for line in lines
     )
 
 

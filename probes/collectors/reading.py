@@ -22,7 +22,7 @@ MAX_U64: Final = 2**64 - 1
 _MAX_WORDS: Final = 200
 _MAX_COMMAND: Final = 60
 _ABSENT: Final = re.compile(r"^cat: .*No such file or directory", re.MULTILINE)
-_SUDO: Final = re.compile(r"^(?:.{0,40}: )?sudo: (.*)", re.MULTILINE)
+_SUDO: Final = re.compile(r"^(?:.{0,40}: )?sudo: (?!unable to resolve host)(.*)", re.MULTILINE)
 
 
 class Unreadable(Exception):

@@ -207,6 +207,22 @@ def test_copies() -> None:
     assert flannel.parse_copies(nothing) == ()
 
 
+def test_copies_that_could_not_be_looked_for() -> None:
+    """A find that cannot do what it was asked found nothing out: that is no proof that there are no copies."""
+    with pytest.raises(Unreadable, match="unrecognized"):
+        flannel.parse_copies(failed("copies", 1, "find: unrecognized: -xdev\n"))
+
+
+def test_sudo_that_grumbles() -> None:
+    """A sudo that cannot resolve the host's name gives root all the same: its words are no refusal."""
+    grumble = "sudo: unable to resolve host node-1: Name or service not known\n"
+
+    assert flannel.parse_copies(failed("copies", 1, f"{grumble}find: '/backup': No such file or directory\n")) == ()
+    assert flannel.parse_net_conf(failed("net-conf", 1, f"{grumble}cat: x: No such file or directory\n")) is None
+    with pytest.raises(Unreadable, match=r"^needs root.*: a password is required$"):
+        flannel.parse_net_conf(failed("net-conf", 1, f"{grumble}sudo: a password is required\n"))
+
+
 def test_net_conf() -> None:
     """net-conf.json may name an MTU, a VNI, a port and direct routing; another backend has none of them."""
     full = '{"Network":"10.42.0.0/16","EnableIPv6":true,"IPv6Network":"2001:db8:42::/56","Backend":\
