@@ -1,6 +1,7 @@
 """What is made once and kept: the nodes' root, the API server's programs, keyed by the recipe they were made by."""
 
 import fcntl
+import functools
 import hashlib
 import os
 import platform
@@ -48,11 +49,12 @@ def key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+@functools.cache
 def ensure() -> Made:
     """Everything, making what is missing (about 8 minutes on two cores the first time, nothing later)."""
     recipe = {path.name: path.read_text() for path in RECIPES.iterdir()}
     made = Made(
-        root=home() / f"root-{key(NODE_PACKAGES, recipe['root.sh'])}",
+        root=home() / f"root-{key(NODE_PACKAGES, recipe['root.sh'], recipe['outside.sh'])}",
         programs=home() / f"plane-{key(PLANE_PACKAGES, BUILD_PACKAGES, PLANE_SOURCE, recipe['kubernetes.sh'])}",
     )
     if made.root.is_dir() and made.programs.is_dir():
@@ -104,7 +106,8 @@ def make_root(target: Path) -> None:
             timeout=1200,
             env=debian.QUIET,
         )
-        run(("sh", str(RECIPES / "root.sh"), root), timeout=120, env=debian.QUIET)
+        scripts = (str(RECIPES / "root.sh"), root, str(RECIPES / "outside.sh"))
+        run(("sh", *scripts), timeout=120, env=debian.QUIET)
 
 
 def make_programs(target: Path) -> None:

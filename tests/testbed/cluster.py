@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.testbed import cache, cgroups, network, state, topology
+from tests.testbed import cache, cgroups, network, state, topology, world
 from tests.testbed.cgroups import ControlGroup
 from tests.testbed.commands import TestbedError, run, wait_until
 from tests.testbed.network import Fabric
@@ -57,6 +57,11 @@ class Testbed:
         return self.folder / "ssh_config"
 
     @property
+    def ca(self) -> Path:
+        """Certificate that the API's and the outside world's certificates are signed by."""
+        return self.pki.ca
+
+    @property
     def machines(self) -> Machines:
         """The booted machines."""
         return Machines(self.fabric, self.group, cache.ensure().root, self.folder / "machines", self.pki)
@@ -94,8 +99,10 @@ class Testbed:
         self._boot(machines)
         plane.wait_ready(self.kubeconfig_of("admin"))
         self._seed()
-        for name in self._names:
-            machines.wait_booted(name)
+        for node in self.nodes:
+            machines.wait_listening(node.name, 22)
+        for port in (53, 443, 5000):
+            machines.wait_listening(world.NAME, port)
         self.wait_healthy()
 
     @property
@@ -122,7 +129,12 @@ class Testbed:
             kind, value = machines.prepare(node.name, public).split()[:2]
             known.append(f"{node.name},{node.address} {kind} {value}\n")
             machines.install_k3s(node, self.lease_seconds)
+            world.trust(machines.root(node.name), self.pki)
             machines.boot(node.name)
+        machines.mount(world.NAME)
+        machines.prepare(world.NAME, public)
+        world.furnish(machines.root(world.NAME), self.pki)
+        machines.boot(world.NAME)
         (self.folder / "known_hosts").write_text("".join(known))
         hosts = "".join(f"Host {node.name}\n  HostName {node.address}\n\n" for node in self.nodes)
         self.ssh_config.write_text(
@@ -229,7 +241,7 @@ class Testbed:
         for link in ("flannel.1", "cni0"):
             run(self.fabric.inside(name, ("ip", "link", "del", link)), check=False)
         machines.boot(name)
-        machines.wait_booted(name)
+        machines.wait_listening(name, 22)
 
     def describe(self) -> str:
         """How to use it by hand."""

@@ -158,11 +158,12 @@ class Machines:
         wait_until(lambda: self.leader(name) is not None, 20, f"{name} has booted")
         return ["nsenter", "-t", str(self.leader(name)), "-m", "-u", "-i", "-n", "-p", "--", *argv]
 
-    def wait_booted(self, name: str) -> None:
-        """Wait until sshd of a machine listens."""
+    def wait_listening(self, name: str, port: int) -> None:
+        """Wait until something listens on a TCP port of a machine (22: its sshd)."""
 
         def listening() -> bool:
-            command = self.fabric.inside(name, ("ss", "-Hltn", "sport", "=", ":22"))
+            command = self.fabric.inside(name, ("ss", "-Hltn", "sport", "=", f":{port}"))
             return bool(run(command).stdout.strip())
 
-        wait_until(listening, 30, f"sshd of {name} listens, see {self.folder / name / 'console.log'}")
+        log = self.folder / name / "console.log"
+        wait_until(listening, 30, f"port {port} of {name} listens, see {log}")

@@ -15,6 +15,16 @@ from tests.testbed.fixtures import require_testbed
 
 pytestmark = pytest.mark.testbed
 OWN = f"o{os.getpid()}"
+# One A query (RFC 1035 4.1) to the server given: prints the address in the answer.
+ASK = """
+import socket, sys
+labels = b"".join(bytes([len(each)]) + each.encode() for each in sys.argv[2].split("."))
+query = bytes.fromhex("000101000001000000000000") + labels + bytes.fromhex("0000010001")
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+    channel.settimeout(3)
+    channel.sendto(query, (sys.argv[1], 53))
+    print(socket.inet_ntoa(channel.recv(512)[-4:]))
+"""
 
 
 @pytest.fixture
@@ -37,9 +47,10 @@ def subnet_env(bed: Testbed, node: str) -> dict[str, str]:
 
 def peer_entries(bed: Testbed, node: str) -> tuple[int, int, int]:
     """How many routes, permanent neighbours and FDB entries flannel.1 has."""
-    route = bed.run_on(node, ("ip", "-j", "route", "show", "dev", "flannel.1")).stdout
-    neigh = bed.run_on(node, ("ip", "-j", "neigh", "show", "dev", "flannel.1", "nud", "permanent")).stdout
-    fdb = bed.run_on(node, ("bridge", "-j", "fdb", "show", "dev", "flannel.1")).stdout
+    on = ("dev", "flannel.1")
+    route = bed.run_on(node, ("ip", "-j", "route", "show", *on), check=False).stdout
+    neigh = bed.run_on(node, ("ip", "-j", "neigh", "show", *on, "nud", "permanent"), check=False).stdout
+    fdb = bed.run_on(node, ("bridge", "-j", "fdb", "show", *on), check=False).stdout
     routes, neighbours, forwards = (len(json.loads(text or "[]")) for text in (route, neigh, fdb))
     return routes, neighbours, forwards
 
@@ -76,14 +87,51 @@ def test_users_of_a_node_have_the_rights_they_should(testbed: Testbed) -> None:
     assert "Host key verification failed" in strange.stderr
 
 
-def test_no_address_is_reachable_from_the_machine(testbed: Testbed) -> None:
-    """The machine's own namespace has no interface into the testbed and no route to a node of its own."""
-    links = json.loads(run(("ip", "-j", "-d", "link", "show", "type", "veth")).stdout or "[]")
-    here = {path for path in os.listdir("/run/netns") if path.startswith(f"ul-{testbed.ident}-")}  # noqa: PTH208
-    peers = [link for link in links if link and link.get("link_netns") in here]
-    assert not peers
-    route = json.loads(run(("ip", "-j", "route", "get", testbed.nodes[0].address), check=False).stdout or "[]")
-    assert all(each["dev"] not in ("lan", "flannel.1") for each in route)
+def test_nothing_leads_in_or_out(testbed: Testbed) -> None:
+    """No link of the machine's own namespace ends in the testbed, and the testbed's router has no way further."""
+    links = json.loads(run(("ip", "-j", "-d", "link", "show")).stdout)
+    ours = {testbed.fabric.netns(place) for place in testbed.fabric.places}
+    assert not [link for link in links if link.get("link_netns") in ours]
+    router = run(testbed.fabric.inside("router", ("ip", "-j", "route", "show"))).stdout
+    assert {each["dst"] for each in json.loads(router)} == {"192.0.2.0/24", "198.51.100.0/24"}
+
+
+def test_the_outside_world_answers(testbed: Testbed) -> None:
+    """From a node: names resolve, the web server speaks HTTP/2 over TLS, git clones, the registry lists its image."""
+    code = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version} %{size_download}")
+    web = testbed.run_on("theoden", (*code, "https://web.outside.test/large.bin")).stdout
+    assert web == "200 2 4194304"
+    tags = testbed.run_on("theoden", ("curl", "-sS", "https://registry.outside.test/v2/shop/web/tags/list")).stdout
+    assert json.loads(tags)["tags"] == ["1.0"]
+    clone = ("git", "clone", "-q", "https://git.outside.test/fleet.git", "/tmp/fleet")
+    testbed.run_on("theoden", clone)
+    assert testbed.run_on("theoden", ("stat", "-c", "%s", "/tmp/fleet/payload.bin")).stdout.strip() == "524288"
+    testbed.run_on("theoden", ("rm", "-r", "/tmp/fleet"))
+
+
+def test_cluster_dns_answers_in_its_pod(testbed: Testbed) -> None:
+    """From another node's pod, CoreDNS's stand-in answers for the cluster and forwards the rest outside."""
+    address = testbed.kubectl(
+        *("get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns"), "-o", "jsonpath={.items[0].status.podIP}"
+    ).stdout
+    netns, _ = pod(testbed, "samwise")
+    for name, expected in (
+        ("kubernetes.default.svc.cluster.local", "10.43.0.1"),
+        ("git.outside.test", "198.51.100.10"),
+    ):
+        command = ("ip", "netns", "exec", netns, "python3", "-", address, name)
+        assert testbed.run_on("samwise", command, text=ASK).stdout.strip() == expected
+
+
+def test_a_reboot_makes_links_anew(testbed: Testbed) -> None:
+    """After a reboot flannel.1, cni0 and the pods' namespaces are new, and the node is complete again."""
+    before, _ = pod(testbed, "theoden")
+    testbed.reboot("theoden")
+    wait_until(lambda: peer_entries(testbed, "theoden") == (2, 2, 2), 20, "peers programmed again")
+    wait_until(lambda: len(testbed.run_on("theoden", ("ls", "/run/netns")).stdout.split()) == 2, 20, "two pods run")
+    assert before not in testbed.run_on("theoden", ("ls", "/run/netns")).stdout
+    wait_until(lambda: pod_ping(testbed, "boromir", "theoden", 1422), 20, "pods reach each other")
+    testbed.wait_healthy()
 
 
 def test_restart_keeps_the_mtu_of_an_existing_link(testbed: Testbed) -> None:

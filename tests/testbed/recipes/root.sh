@@ -1,17 +1,21 @@
 #!/bin/sh
-# Makes a fresh debootstrap root a node: users, sshd, and only the units a node needs. Argument: the root.
+# Makes a fresh debootstrap root a node: users, sshd, and only the units a node needs.
+# Arguments: the root, and the script that makes the outside world's content in it.
 set -eu
-root=$1
+root=$1 outside=$2
 in_root() { chroot "$root" "$@"; }
 
 # The outside world switches its services on itself; a node runs sshd and k3s.
 in_root systemctl --quiet disable nginx docker-registry fcgiwrap.socket
-in_root systemctl --quiet mask nginx docker-registry fcgiwrap.service fcgiwrap.socket
 # Not of a node in a namespace: consoles, timers, and mounts of the machine's own kernel file systems.
 in_root systemctl --quiet mask getty.target console-getty.service systemd-logind.service \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
   e2scrub_reap.service systemd-pstore.service systemd-update-utmp.service \
   sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount dev-hugepages.mount
+
+cp "$outside" "$root/tmp/outside.sh"
+unshare --net chroot "$root" sh /tmp/outside.sh
+rm "$root/tmp/outside.sh"
 
 for name in ops guest; do in_root useradd --create-home --shell /bin/bash "$name"; done
 printf 'ops ALL=(ALL:ALL) NOPASSWD: ALL\n' >"$root/etc/sudoers.d/ops"
