@@ -72,24 +72,77 @@ def public_ip(node: Node, family: str = "inet") -> str:
     return published.public_ipv6_overwrite or published.public_ipv6
 
 
-def peers_of(name: str, nodes: Mapping[str, Node], network: NodeNetwork | None) -> tuple[Peer, ...]:
-    """List what a node has for each of its expected peers; empty where its backend keeps no per-peer state.
+class Expected(msgspec.Struct, frozen=True):
+    """A podCIDR of a node as every other node of its backend should have it."""
 
-    Peers with another backend are left out: flannel itself ignores them. ``network`` of ``None`` gives peers whose
-    legs are all unknown.
+    node: str
+    backend: str
+    cidr: str
+    gateway: str
+    """The podCIDR's own address, which the peer's VXLAN device holds."""
+    family: str
+    mac: str
+    host: str
+    """Where its overlay packets are to be sent."""
+
+
+class Overlay(msgspec.Struct, frozen=True):
+    """Who should be in the overlay, as the API tells it; equal as long as no peer has to be programmed anew."""
+
+    expected: tuple[Expected, ...] = ()
+
+
+def overlay_of(nodes: Mapping[str, Node]) -> Overlay:
+    """Tell who should be in the overlay: every podCIDR of every node whose backend keeps per-peer state."""
+    return Overlay(
+        tuple(
+            _expected(node, cidr)
+            for node in nodes.values()
+            if node.flannel.backend_type in {"vxlan", "host-gw"}
+            for cidr in node.pod_cidrs
+        )
+    )
+
+
+def _expected(node: Node, cidr: str) -> Expected:
+    family = "inet6" if ":" in cidr else "inet"
+    mac = node.flannel.vtep_mac if family == "inet" else node.flannel.vtep_mac_v6
+    host = public_ip(node, family)
+    return Expected(node.name, node.flannel.backend_type, cidr, cidr.partition("/")[0], family, mac.lower(), host)
+
+
+class PeerTable(msgspec.Struct, frozen=True):
+    """What a node has for all of its peers: counted, and spelled out where it is not as it should be."""
+
+    expected: int = 0
+    ok: int = 0
+    unknown: int = 0
+    broken: tuple[Peer, ...] = ()
+    """Those that are not ``ok``; of a node that was never asked they are only counted, as unknown."""
+
+
+def peer_table(node: Node | None, overlay: Overlay, network: NodeNetwork | None) -> PeerTable:
+    """Hold a node's tables against its expected peers; empty where its backend keeps no per-peer state.
+
+    Peers with another backend are left out: flannel itself ignores them.
     """
-    node = nodes.get(name)
     if node is None or node.flannel.backend_type not in {"vxlan", "host-gw"}:
-        return ()
+        return PeerTable()
+    backend = node.flannel.backend_type
+    peers = [e for e in overlay.expected if e.node != node.name and e.backend == backend]
+    if network is None:
+        return PeerTable(len(peers), 0, len(peers))
     tables = _Tables(network)
-    found: list[Peer] = []
-    for other in nodes.values():
-        if other.name == name or other.flannel.backend_type != node.flannel.backend_type:
+    devices = {family: overlay_device(node, family) for family in ("inet", "inet6")}
+    broken = []
+    for expected in peers:
+        if tables.plainly_whole(expected, devices[expected.family]):
             continue
-        for cidr in other.pod_cidrs:
-            family = "inet6" if ":" in cidr else "inet"
-            found.append(_peer(node, other, cidr, family, tables))
-    return tuple(found)
+        peer = _peer(node, expected, tables)
+        if peer.status != OK:
+            broken.append(peer)
+    unknown = sum(peer.status == UNKNOWN for peer in broken)
+    return PeerTable(len(peers), len(peers) - len(broken), unknown, tuple(broken))
 
 
 class _Tables:
@@ -101,6 +154,24 @@ class _Tables:
         self.neighbors = _index(net.neighbors, lambda entry: entry.dst)
         self.fdb = _index(net.fdb, lambda entry: entry.mac.lower())
         self.direct_routing = net.net_conf is not None and net.net_conf.direct_routing
+
+    def plainly_whole(self, expected: Expected, device: str) -> bool:
+        """Tell in three look-ups whether the triple is there as flannel programs it: so it is for almost every peer."""
+        match (self.routes or {}).get(expected.cidr):
+            case [route] if route.gateway == expected.gateway and route.dev == device and not route.kind:
+                pass
+            case _:
+                return False
+        match (self.neighbors or {}).get(expected.gateway):
+            case [entry] if entry.dev == device and entry.lladdr == expected.mac and "PERMANENT" in entry.state:
+                pass
+            case _:
+                return False
+        match (self.fdb or {}).get(expected.mac):
+            case [forward] if forward.dst == expected.host and forward.dev == device and expected.mac:
+                return bool(expected.host)
+            case _:
+                return False
 
 
 def _index(entries: Iterable[T] | None, key: Callable[[T], str]) -> dict[str, list[T]] | None:
@@ -116,25 +187,23 @@ def _index(entries: Iterable[T] | None, key: Callable[[T], str]) -> dict[str, li
 _NOT_NEEDED: Final = Leg(NOT_NEEDED)
 
 
-def _peer(node: Node, other: Node, cidr: str, family: str, tables: _Tables) -> Peer:
-    device = overlay_device(node, family)
-    gateway = cidr.partition("/")[0]
-    host = public_ip(other, family)
-    routes = None if tables.routes is None else tables.routes.get(cidr, [])
+def _peer(node: Node, expected: Expected, tables: _Tables) -> Peer:
+    device = overlay_device(node, expected.family)
+    host, mac = expected.host, expected.mac
+    routes = None if tables.routes is None else tables.routes.get(expected.cidr, [])
     direct = node.flannel.backend_type == "host-gw" or (
         tables.direct_routing and any(route.gateway == host and host for route in routes or ())
     )
     if direct:
         route = _route_leg(routes, host, "")
-        return Peer(node.name, other.name, family, route, _NOT_NEEDED, _NOT_NEEDED)
-    mac = (other.flannel.vtep_mac if family == "inet" else other.flannel.vtep_mac_v6).lower()
-    neighbors = None if tables.neighbors is None else tables.neighbors.get(gateway, [])
+        return Peer(node.name, expected.node, expected.family, route, _NOT_NEEDED, _NOT_NEEDED)
+    neighbors = None if tables.neighbors is None else tables.neighbors.get(expected.gateway, [])
     fdb = None if tables.fdb is None else tables.fdb.get(mac, [])
     return Peer(
         node.name,
-        other.name,
-        family,
-        _route_leg(routes, gateway, device),
+        expected.node,
+        expected.family,
+        _route_leg(routes, expected.gateway, device),
         _neighbor_leg(neighbors, mac, device),
         _fdb_leg(fdb, mac, host, device),
     )

@@ -1,136 +1,120 @@
-"""The verdict of a glance: readiness, the peer table and Flux conditions decide how bad it is."""
+"""What a glance judges by: readiness, the peer table, Flux conditions and image pulls."""
 
-from collections.abc import Collection, Iterator
-from enum import IntEnum
+from collections.abc import Iterator
 
-import msgspec
-
-from probes.model.peers import MISSING, OK, UNKNOWN, Peer
+from probes.model.flux import ObjectRef
+from probes.model.peers import MISSING, OK, UNKNOWN, Peer, PeerTable
 from probes.model.snapshot import KUBE, NODE, Snapshot
-from probes.model.summary.flux import FluxSummary, summarize_flux
-from probes.model.summary.nodes import NodeSummary, summarize_nodes
-from probes.model.summary.pulls import PullFailure, summarize_pulls
+from probes.model.summary.flux import FluxSummary
+from probes.model.summary.nodes import NodeSummary
+from probes.model.summary.pulls import PullFailure
+from probes.rules.finding import Evidence, Finding, Severity
+
+_SPELLED_OUT = 3
+"""Peers that a summary names; the rest is counted."""
 
 
-class Verdict(IntEnum):
-    """How bad it is; the value is the exit status of ``underlay status``."""
-
-    HEALTHY = 0
-    WARNING = 1
-    CRITICAL = 2
-    UNASSESSED = 3
-    """Nothing could be assessed at all."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Something that is not as it should be."""
-
-    severity: Verdict
-    subject: str
-    summary: str
-    """One sentence."""
-
-
-class Glance(msgspec.Struct, frozen=True, eq=False):
-    """A snapshot summed up and judged."""
-
-    verdict: Verdict
-    problems: tuple[Problem, ...]
-    """Worst first."""
-    nodes: tuple[NodeSummary, ...]
-    peers: tuple[Peer, ...]
-    """Every peer entry that is not as it should be, unknown ones included."""
-    flux: tuple[FluxSummary, ...]
-    pulls: tuple[PullFailure, ...]
-
-
-def glance(snapshot: Snapshot, only: Collection[str] = ()) -> Glance:
-    """Sum up and judge one snapshot; ``only``: of no other nodes than these."""
-    summed = summarize_nodes(snapshot, only)
-    nodes = tuple(row for row, _ in summed)
-    peers = tuple(peer for _, table in summed for peer in table if peer.status != OK)
-    flux = summarize_flux(snapshot)
-    pulls = summarize_pulls(snapshot)
-    problems = [
-        *_source_problems(snapshot),
-        *(problem for row in nodes for problem in _node_problems(snapshot, row)),
-        *_peer_problems(nodes, peers),
-        *(problem for row in flux if (problem := _flux_problem(row))),
-        *(_pull_problem(row) for row in pulls),
-    ]
-    problems.sort(key=lambda problem: -problem.severity)
-    verdict = max((problem.severity for problem in problems), default=Verdict.HEALTHY)
-    if not snapshot.networks and snapshot.resource("nodes").status != "ok":
-        verdict = Verdict.UNASSESSED
-    return Glance(verdict, tuple(problems), nodes, peers, flux, pulls)
-
-
-def _source_problems(snapshot: Snapshot) -> Iterator[Problem]:
+def judge_sources(snapshot: Snapshot) -> Iterator[Finding]:
     """Name what did not answer: never green, for what is behind it is not known."""
     for name, state in sorted(snapshot.sources.items()):
-        if state.status in {"ok", "absent"}:
+        if state.status in {"ok", "absent", "loading"}:
             continue
-        reason = state.reason or "no answer yet"
+        seen = (Evidence(name, state.reason, "operator", state.since),)
         if name.startswith(NODE):
-            yield Problem(Verdict.WARNING, name.removeprefix(NODE), f"the node did not answer: {reason}")
+            subject = node_ref(name.removeprefix(NODE))
+            summary = f"the node did not answer: {state.reason}"
+            yield Finding("node-unreachable", Severity.WARNING, subject, summary, seen)
         elif name == f"{KUBE}nodes":
-            yield Problem(Verdict.CRITICAL, "API", f"the API does not tell its nodes: {reason}")
+            subject = ObjectRef("API", "", "API")
+            summary = f"the API does not tell its nodes: {state.reason}"
+            yield Finding("api-unreachable", Severity.CRITICAL, subject, summary, seen)
         else:
-            yield Problem(Verdict.WARNING, "API", f"{name.removeprefix(KUBE)} are not known: {reason}")
+            subject = ObjectRef("API", "", "API")
+            summary = f"{name.removeprefix(KUBE)} are not known: {state.reason}"
+            yield Finding("resource-unread", Severity.WARNING, subject, summary, seen)
 
 
-def _node_problems(snapshot: Snapshot, row: NodeSummary) -> Iterator[Problem]:
-    node = snapshot.nodes.get(row.name)
-    if node is not None and row.ready != "True":
-        condition = node.condition("Ready")
-        why = f": {condition.reason}: {condition.message}" if condition else ": it has no Ready condition"
-        yield Problem(Verdict.CRITICAL, row.name, f"the node is not Ready ({row.ready}){why}")
-    if row.overlay_state in {"missing", "down"}:
-        said = "does not exist" if row.overlay_state == "missing" else "is down"
-        yield Problem(Verdict.CRITICAL, row.name, f"{row.overlay} {said}: no pod there reaches another node's pods")
-    elif row.overlay_state == "ok" and row.port_open is False:
-        yield Problem(Verdict.CRITICAL, row.name, "the VXLAN port has no socket: no overlay packet is received")
-    voter = node.condition("EtcdIsVoter") if node else None
-    if voter is not None and voter.status == "False":
-        yield Problem(Verdict.WARNING, row.name, f"not a voter of etcd: {voter.reason}")
+def node_ref(name: str) -> ObjectRef:
+    """Refer to a node."""
+    return ObjectRef("Node", "", name)
+
+
+def judge_node(snapshot: Snapshot, row: NodeSummary, peers: PeerTable) -> Iterator[Finding]:
+    """Judge one node by what the API and the node itself say of it."""
+    yield from _judge_conditions(snapshot, row)
+    yield from _judge_overlay(row, peers)
     if row.unit is not None and row.unit.active_state not in {"active", ""}:
         state = f"{row.unit.active_state} ({row.unit.sub_state})"
-        yield Problem(Verdict.CRITICAL, row.name, f"unit {row.unit.name} is {state}")
+        seen = Evidence(
+            f"systemctl show {row.unit.name}", f"ActiveState={row.unit.active_state}", row.name, row.seen_at
+        )
+        summary = f"unit {row.unit.name} is {state}"
+        yield Finding("unit-not-active", Severity.CRITICAL, node_ref(row.name), summary, (seen,))
 
 
-def _peer_problems(nodes: tuple[NodeSummary, ...], peers: tuple[Peer, ...]) -> Iterator[Problem]:
-    """One problem a node, for its peers; a node without its device has said so already."""
-    absent = {row.name for row in nodes if row.overlay_state in {"missing", "down"}}
-    by_node: dict[str, list[Peer]] = {}
-    for peer in peers:
-        if peer.status != UNKNOWN and peer.node not in absent:
-            by_node.setdefault(peer.node, []).append(peer)
-    for name, broken in by_node.items():
-        said = "; ".join(describe_peer(peer) for peer in broken[:3])
-        more = f"; and {len(broken) - 3} more" if len(broken) > 3 else ""  # noqa: PLR2004 - as many as are spelled out
-        yield Problem(Verdict.CRITICAL, name, f"peers incomplete: {said}{more}")
+def _judge_conditions(snapshot: Snapshot, row: NodeSummary) -> Iterator[Finding]:
+    node = snapshot.nodes.get(row.name)
+    if node is None:
+        return
+    at = snapshot.source(f"{KUBE}nodes").at
+    if row.ready != "True":
+        condition = node.condition("Ready")
+        why = f": {condition.reason}: {condition.message}" if condition else ": it has no Ready condition"
+        seen = Evidence(f"Node/{row.name}", f"Ready={row.ready}{why}", "API", at)
+        summary = f"the node is not Ready ({row.ready}){why}"
+        yield Finding("node-not-ready", Severity.CRITICAL, node_ref(row.name), summary, (seen,))
+    voter = node.condition("EtcdIsVoter")
+    if voter is not None and voter.status == "False":
+        seen = Evidence(f"Node/{row.name}", f"EtcdIsVoter=False: {voter.reason}: {voter.message}", "API", at)
+        summary = f"not a voter of etcd: {voter.reason}"
+        yield Finding("etcd-not-voter", Severity.WARNING, node_ref(row.name), summary, (seen,))
+
+
+def _judge_overlay(row: NodeSummary, peers: PeerTable) -> Iterator[Finding]:
+    subject = node_ref(row.name)
+    if row.overlay_state in {"missing", "down"}:
+        said = "does not exist" if row.overlay_state == "missing" else "is down"
+        seen = Evidence(f"ip -d link show {row.overlay}", f"{row.overlay} {said}", row.name, row.seen_at)
+        summary = f"{row.overlay} {said}: no pod there reaches another node's pods"
+        yield Finding(f"vxlan-link-{row.overlay_state}", Severity.CRITICAL, subject, summary, (seen,))
+        return  # its peers are incomplete because of it
+    if row.overlay_state == OK and row.port_open is False:
+        seen = Evidence("cat /proc/net/udp", "no socket on the VXLAN port", row.name, row.seen_at)
+        summary = "the VXLAN port has no socket: no overlay packet is received"
+        yield Finding("vxlan-port-closed", Severity.CRITICAL, subject, summary, (seen,))
+    broken = [peer for peer in peers.broken if peer.status != UNKNOWN]
+    if broken:
+        said = "; ".join(describe_peer(peer) for peer in broken[:_SPELLED_OUT])
+        more = f"; and {len(broken) - _SPELLED_OUT} more" if len(broken) > _SPELLED_OUT else ""
+        seen = Evidence("ip route; ip neigh; bridge fdb", f"{said}{more}", row.name, row.seen_at)
+        yield Finding("peer-incomplete", Severity.CRITICAL, subject, f"peers incomplete: {said}{more}", (seen,))
 
 
 def describe_peer(peer: Peer) -> str:
-    """Say in one phrase what is wrong with a peer: ``to samwise: FDB missing, expected …``."""
+    """Say in one phrase what is wrong with a peer: ``to samwise: FDB missing (expected …)``."""
     said = []
     for leg, state in peer.legs:
         if state.status == MISSING:
             said.append(f"{leg} missing (expected {state.expected})")
-        elif state.status not in {"ok", "not-needed"}:
+        elif state.status not in {OK, "not-needed"}:
             found = f", found {state.found}" if state.found else ""
             said.append(f"{leg} {state.status} (expected {state.expected}{found})")
     return f"to {peer.peer}: {', '.join(said)}"
 
 
-def _flux_problem(row: FluxSummary) -> Problem | None:
-    ref = row.object.ref
+def judge_flux(row: FluxSummary) -> Iterator[Finding]:
+    """Judge one Flux object by its conditions."""
     if row.ready == "True" or row.object.suspended:
-        return None
-    subject = f"{ref.kind} {ref.namespace}/{ref.name}"
-    return Problem(Verdict.WARNING, subject, f"not ready ({row.ready}): {row.reason}: {row.message}")
+        return
+    said = f"{row.reason}: {row.message}"
+    seen = Evidence(f"{row.object.ref.kind} conditions", said, "API", row.attempted_at)
+    summary = f"not ready ({row.ready}): {said}"
+    yield Finding("flux-not-ready", Severity.WARNING, row.object.ref, summary, (seen,))
 
 
-def _pull_problem(row: PullFailure) -> Problem:
+def judge_pull(row: PullFailure) -> Finding:
+    """Name a group of image pulls that fail alike."""
     where = f" on {row.node}" if row.node else ""
-    return Problem(Verdict.WARNING, row.registry, f"{row.image} cannot be pulled{where}: {row.message}")
+    seen = Evidence(", ".join(row.pods), row.message, "API", row.last_at)
+    summary = f"{row.image} cannot be pulled{where}: {row.message}"
+    return Finding("image-pull-failing", Severity.WARNING, ObjectRef("Registry", "", row.registry), summary, (seen,))

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from probes.rules.glance import glance
+from probes.rules.diagnose import diagnose
 from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.connect import connected
@@ -17,10 +17,10 @@ async def run(arguments: Arguments, place: Place) -> int:
     """Observe once, print, and return the verdict as exit status."""
     async with connected(place) as cluster:
         snapshot = await cluster.observe(arguments.timeout)
-    judged = glance(snapshot, only=place.nodes)
+    judged = diagnose(snapshot, only=place.nodes)
     if arguments.output == "json":
-        sys.stdout.write(encode(document(snapshot, judged, __version__)) + "\n")
+        sys.stdout.write(encode(document(judged, __version__)) + "\n")
     else:
-        sys.stdout.write(render(snapshot, judged, paper_for(sys.stdout), time.time()))
+        sys.stdout.write(render(judged, paper_for(sys.stdout), time.time()))
     sys.stdout.flush()
     return int(judged.verdict)

@@ -5,28 +5,35 @@ from typing import Final
 
 import msgspec
 
+from probes.model.flux import ObjectRef
 from probes.model.kube import Lease, Node
 from probes.model.network import NodeNetwork
 from probes.model.peers import Peer
 from probes.model.secrets import SecretObject
-from probes.model.snapshot import Snapshot, SourceState
+from probes.model.snapshot import SourceState
 from probes.model.summary.flux import FluxSummary
-from probes.model.summary.gaps import Gap, summarize_gaps
+from probes.model.summary.gaps import Gap
 from probes.model.summary.nodes import NodeSummary
 from probes.model.summary.pulls import PullFailure
-from probes.rules.glance import Glance
+from probes.rules.finding import Diagnosis, Evidence, Finding, subject_text
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field goes or changes its meaning; new fields may come at any time."""
 
 
-class ProblemDocument(msgspec.Struct, frozen=True):
+class FindingDocument(msgspec.Struct, frozen=True):
     """Something that is not as it should be."""
 
+    code: str
     severity: str
-    """``warning`` | ``critical``."""
-    subject: str
+    """``note`` | ``warning`` | ``critical``."""
+    subject: ObjectRef
+    subject_text: str
     summary: str
+    evidence: tuple[Evidence, ...]
+    refutes: str
+    runbooks: tuple[str, ...]
+    symptoms: tuple["FindingDocument", ...]
 
 
 class NodeDocument(msgspec.Struct, frozen=True):
@@ -57,7 +64,8 @@ class StatusDocument(msgspec.Struct, frozen=True):
     verdict: str
     """``healthy`` | ``warning`` | ``critical`` | ``unassessed``."""
     exit_status: int
-    problems: tuple[ProblemDocument, ...]
+    findings: tuple[FindingDocument, ...]
+    """Root causes, the worst first, each with its symptoms."""
     nodes: tuple[NodeDocument, ...]
     incomplete_peers: tuple[PeerDocument, ...]
     flux: tuple[FluxSummary, ...]
@@ -67,8 +75,9 @@ class StatusDocument(msgspec.Struct, frozen=True):
     sources: dict[str, SourceState]
 
 
-def document(snapshot: Snapshot, judged: Glance, version: str) -> StatusDocument:
-    """Put a snapshot and its verdict into the shape that programs read."""
+def document(judged: Diagnosis, version: str) -> StatusDocument:
+    """Put a diagnosis into the shape that programs read."""
+    snapshot = judged.snapshot
     return StatusDocument(
         schema_version=SCHEMA_VERSION,
         underlay_version=version,
@@ -77,7 +86,7 @@ def document(snapshot: Snapshot, judged: Glance, version: str) -> StatusDocument
         observed_at=datetime.fromtimestamp(snapshot.at, UTC).isoformat(timespec="milliseconds"),
         verdict=judged.verdict.name.lower(),
         exit_status=int(judged.verdict),
-        problems=tuple(ProblemDocument(p.severity.name.lower(), p.subject, p.summary) for p in judged.problems),
+        findings=tuple(_finding(finding) for finding in judged.findings),
         nodes=tuple(
             NodeDocument(
                 summary=row,
@@ -87,12 +96,26 @@ def document(snapshot: Snapshot, judged: Glance, version: str) -> StatusDocument
             )
             for row in judged.nodes
         ),
-        incomplete_peers=tuple(PeerDocument(peer.status, peer) for peer in judged.peers),
+        incomplete_peers=tuple(PeerDocument(peer.status, peer) for peer in judged.broken_peers),
         flux=judged.flux,
         image_pulls=judged.pulls,
         secrets=tuple(snapshot.secrets.values()),
-        unassessed=summarize_gaps(snapshot),
+        unassessed=judged.gaps,
         sources=dict(snapshot.sources),
+    )
+
+
+def _finding(finding: Finding) -> FindingDocument:
+    return FindingDocument(
+        code=finding.code,
+        severity=finding.severity.name.lower(),
+        subject=finding.subject,
+        subject_text=subject_text(finding.subject),
+        summary=finding.summary,
+        evidence=finding.evidence,
+        refutes=finding.refutes,
+        runbooks=finding.runbooks,
+        symptoms=tuple(_finding(symptom) for symptom in finding.symptoms),
     )
 
 

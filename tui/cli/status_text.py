@@ -4,46 +4,46 @@ from collections.abc import Iterator
 from typing import Final
 
 from probes.model.peers import NOT_NEEDED, OK, UNKNOWN
-from probes.model.snapshot import NODE, Snapshot
+from probes.model.snapshot import NODE
 from probes.model.summary.flux import FluxSummary
-from probes.model.summary.gaps import summarize_gaps
 from probes.model.summary.nodes import NodeSummary
-from probes.rules.glance import Glance, Verdict, describe_peer
+from probes.rules.finding import Diagnosis, Finding, Severity, Verdict, subject_text
+from probes.rules.glance import describe_peer
 from tui.cli.grid import Cell, Paper, age, grid, wrap
 
-_TOKENS: Final = {
+_VERDICTS: Final = {
     Verdict.HEALTHY: "ok",
     Verdict.WARNING: "warning",
     Verdict.CRITICAL: "critical",
     Verdict.UNASSESSED: "unknown",
 }
+_SEVERITIES: Final = {Severity.NOTE: "muted", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 _MOST_LINES: Final = 20
 """Problems, peers and gaps spelled out; the rest is counted, and in -o json."""
 
 
-def render(snapshot: Snapshot, judged: Glance, paper: Paper, now: float) -> str:
+def render(judged: Diagnosis, paper: Paper, now: float) -> str:
     """Write the glance; ``now`` is the time that ages are counted from."""
     blocks = [
-        list(_headline(snapshot, judged, paper)),
-        list(_problems(judged, paper)),
+        list(_headline(judged, paper)),
+        list(_findings(judged, paper)),
         list(_nodes(judged, paper, now)),
         list(_peers(judged, paper)),
-        list(_flux(snapshot, judged, paper, now)),
+        list(_flux(judged, paper, now)),
         list(_pulls(judged, paper, now)),
-        list(_gaps(snapshot, paper)),
+        list(_gaps(judged, paper)),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _headline(snapshot: Snapshot, judged: Glance, paper: Paper) -> Iterator[str]:
+def _headline(judged: Diagnosis, paper: Paper) -> Iterator[str]:
+    snapshot = judged.snapshot
     name = snapshot.context or "no context"
     yield paper.paint(Cell(f"{name}  {snapshot.server}".rstrip(), "title"))
-    critical = sum(p.severity == Verdict.CRITICAL for p in judged.problems)
-    warnings = len(judged.problems) - critical
-    gaps = len(summarize_gaps(snapshot))
-    token = _TOKENS[judged.verdict]
+    critical, warnings = judged.count(Severity.CRITICAL), judged.count(Severity.WARNING)
+    token = _VERDICTS[judged.verdict]
     said = paper.paint(Cell(f"{paper.symbol(token)} {judged.verdict.name.lower()}", token))
-    yield f"{said}  {len(judged.nodes)} nodes, {critical} critical, {warnings} warnings, {gaps} unassessed"
+    yield f"{said}  {len(judged.views)} nodes, {critical} critical, {warnings} warnings, {len(judged.gaps)} unassessed"
 
 
 def _bulleted(paper: Paper, token: str, text: str) -> Iterator[str]:
@@ -60,11 +60,18 @@ def _bounded(lines: list[tuple[str, str]], paper: Paper) -> Iterator[str]:
         yield f"   and {len(lines) - _MOST_LINES} more: underlay status -o json"
 
 
-def _problems(judged: Glance, paper: Paper) -> Iterator[str]:
-    yield from _bounded([(_TOKENS[p.severity], f"{p.subject}: {p.summary}") for p in judged.problems], paper)
+def _findings(judged: Diagnosis, paper: Paper) -> Iterator[str]:
+    yield from _bounded([line for finding in judged.findings for line in _finding(finding, 0)], paper)
 
 
-def _nodes(judged: Glance, paper: Paper, now: float) -> Iterator[str]:
+def _finding(finding: Finding, depth: int) -> Iterator[tuple[str, str]]:
+    indent = "└ " * depth
+    yield _SEVERITIES[finding.severity], f"{indent}{subject_text(finding.subject)}: {finding.summary}"
+    for symptom in finding.symptoms:
+        yield from _finding(symptom, depth + 1)
+
+
+def _nodes(judged: Diagnosis, paper: Paper, now: float) -> Iterator[str]:
     header = ("NODE", "ROLE", "RDY", "UPLINK", "VXLAN", "ENV", "CNI0", "PODS", "8472", "PEERS", "UNIT", "SEEN")
     if judged.nodes:
         yield from grid(paper, header, [_node(row, paper, now) for row in judged.nodes])
@@ -139,9 +146,9 @@ def _unit(row: NodeSummary, paper: Paper, now: float) -> Cell:
     return Cell(f"{paper.symbol(token)}{since}", token)
 
 
-def _peers(judged: Glance, paper: Paper) -> Iterator[str]:
-    broken = [peer for peer in judged.peers if peer.status != UNKNOWN]
-    unknown = len(judged.peers) - len(broken)
+def _peers(judged: Diagnosis, paper: Paper) -> Iterator[str]:
+    broken = [peer for peer in judged.broken_peers if peer.status != UNKNOWN]
+    unknown = sum(row.peers_unknown for row in judged.nodes)
     lines = [("critical", f"{peer.node} {describe_peer(peer)}") for peer in broken]
     if unknown:
         lines.append(("unknown", f"{unknown} peer entries could not be assessed"))
@@ -150,8 +157,8 @@ def _peers(judged: Glance, paper: Paper) -> Iterator[str]:
         yield from _bounded(lines, paper)
 
 
-def _flux(snapshot: Snapshot, judged: Glance, paper: Paper, now: float) -> Iterator[str]:
-    state = snapshot.resource("flux")
+def _flux(judged: Diagnosis, paper: Paper, now: float) -> Iterator[str]:
+    state = judged.snapshot.resource("flux")
     if not judged.flux:
         if state.status == "absent":
             yield "Flux is not installed."
@@ -184,7 +191,7 @@ def short_revision(revision: str) -> str:
     return f"{name}{at}{hexes[:8]}" if colon else revision
 
 
-def _pulls(judged: Glance, paper: Paper, now: float) -> Iterator[str]:
+def _pulls(judged: Diagnosis, paper: Paper, now: float) -> Iterator[str]:
     if not judged.pulls:
         return
     yield paper.paint(Cell("IMAGE PULLS that fail", "title"))
@@ -196,14 +203,13 @@ def _pulls(judged: Glance, paper: Paper, now: float) -> Iterator[str]:
     yield from _bounded(lines, paper)
 
 
-def _gaps(snapshot: Snapshot, paper: Paper) -> Iterator[str]:
-    gaps = summarize_gaps(snapshot)
-    if not gaps:
+def _gaps(judged: Diagnosis, paper: Paper) -> Iterator[str]:
+    if not judged.gaps:
         return
     yield paper.paint(Cell("NOT ASSESSED", "title"))
     lines = []
-    for gap in gaps:
-        state = snapshot.source(f"{NODE}{gap.where}" if gap.what == "node" else f"kube/{gap.what}")
+    for gap in judged.gaps:
+        state = judged.snapshot.source(f"{NODE}{gap.where}" if gap.what == "node" else f"kube/{gap.what}")
         held = "; what is shown of it is old" if state.at is not None and state.status != "ok" else ""
         lines.append(("unknown", f"{gap.where} {gap.what}: {gap.reason}{held}"))
     yield from _bounded(lines, paper)

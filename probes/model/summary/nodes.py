@@ -1,13 +1,12 @@
 """A node in one line."""
 
-from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
 
 from probes.model.kube import Node
 from probes.model.network import Link, NodeNetwork, Unit
-from probes.model.peers import OK, UNKNOWN, Peer, overlay_device, peers_of, public_ip
+from probes.model.peers import UNKNOWN, PeerTable, overlay_device, public_ip
 from probes.model.snapshot import NODE, Snapshot, SourceState
 from probes.model.uplink import expected_flannel_mtu, uplink
 
@@ -60,21 +59,7 @@ def _role(node: Node | None) -> str:
     return "server" if {"control-plane", "master", "etcd"} & set(node.roles) else "agent"
 
 
-def summarize_nodes(snapshot: Snapshot, only: Collection[str] = ()) -> tuple[tuple[NodeSummary, tuple[Peer, ...]], ...]:
-    """Sum up every node that the API or a host told of, each with its peers, servers first, then by name.
-
-    ``only``: no other nodes than these; empty: all.
-    """
-    names = {*snapshot.nodes, *snapshot.networks}
-    names |= {source.removeprefix(NODE) for source in snapshot.sources if source.startswith(NODE)}
-    found = []
-    for name in names & set(only) if only else names:
-        peers = peers_of(name, snapshot.nodes, snapshot.networks.get(name))
-        found.append((summarize_node(snapshot, name, peers), peers))
-    return tuple(sorted(found, key=lambda pair: (pair[0].role != "server", pair[0].name)))
-
-
-def summarize_node(snapshot: Snapshot, name: str, peers: Sequence[Peer]) -> NodeSummary:
+def summarize_node(snapshot: Snapshot, name: str, peers: PeerTable) -> NodeSummary:
     """Sum up one node, whose peers are already known."""
     node = snapshot.nodes.get(name)
     network = snapshot.networks.get(name)
@@ -85,9 +70,9 @@ def summarize_node(snapshot: Snapshot, name: str, peers: Sequence[Peer]) -> Node
         ready=node.ready if node else "Unknown",
         unschedulable=node.unschedulable if node else False,
         backend=_backend(node, network),
-        peers_ok=sum(peer.status == OK for peer in peers),
-        peers_unknown=sum(peer.status == UNKNOWN for peer in peers),
-        peers_expected=len(peers),
+        peers_ok=peers.ok,
+        peers_unknown=peers.unknown,
+        peers_expected=peers.expected,
         version=_version(node, network),
         seen_at=source.at,
         source=source,

@@ -1,14 +1,30 @@
 """The peer table: what flannel should have programmed against what the kernel has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import pytest
 
 from probes.model.kube import FlannelAnnotations
 from probes.model.network import FdbEntry, Neighbor, NetConf, NodeNetwork, Route
-from probes.model.peers import peers_of
+from probes.model.kube import Node
+from probes.model.peers import Peer, PeerTable, overlay_of, peer_table
 from tests.probes.worlds import healthy, mac, with_network, with_node
+
+
+def table(name: str, nodes: Mapping[str, Node], network: NodeNetwork | None) -> PeerTable:
+    return peer_table(nodes[name], overlay_of(nodes), network)
+
+
+def statuses(name: str, nodes: Mapping[str, Node], network: NodeNetwork | None) -> dict[str, str]:
+    made = table(name, nodes, network)
+    broken = {peer.peer: peer.status for peer in made.broken}
+    return {other: broken.get(other, "ok") for other in nodes if other != name}
+
+
+def peer_to(other: str, made: PeerTable) -> Peer:
+    return next(peer for peer in made.broken if peer.peer == other)
+
 
 Damage = Callable[[NodeNetwork], NodeNetwork]
 
@@ -16,8 +32,7 @@ Damage = Callable[[NodeNetwork], NodeNetwork]
 def test_every_other_node_is_a_complete_peer() -> None:
     """A healthy node has a whole triple for each other node and none for itself."""
     world = healthy()
-    peers = peers_of("boromir", world.nodes, world.networks["boromir"])
-    assert [(p.peer, p.status) for p in peers] == [("samwise", "ok"), ("theoden", "ok")]
+    assert table("boromir", world.nodes, world.networks["boromir"]) == PeerTable(2, 2, 0, ())
 
 
 def _without(field: str) -> Damage:
@@ -67,11 +82,11 @@ def test_damage_shows_in_its_own_leg(case: str) -> None:
     """Each kind of damage is told by the leg that has it, and the other peer stays whole."""
     damage, expected = CASES[case]
     world = healthy()
-    peers = {p.peer: p for p in peers_of("boromir", world.nodes, damage(world.networks["boromir"]))}
-    hurt = peers["theoden"]
+    made = table("boromir", world.nodes, damage(world.networks["boromir"]))
+    hurt = peer_to("theoden", made)
     assert (hurt.route.status, hurt.neighbor.status, hurt.fdb.status) == expected
     if "unknown" not in expected:
-        assert peers["samwise"].status == "ok"
+        assert (made.ok, made.expected, len(made.broken)) == (1, 2, 1)
 
 
 def test_a_duplicate_fdb_entry_is_wrong() -> None:
@@ -80,8 +95,7 @@ def test_a_duplicate_fdb_entry_is_wrong() -> None:
     net = world.networks["boromir"]
     assert net.fdb is not None
     twice = msgspec.structs.replace(net, fdb=(*net.fdb, FdbEntry(mac(2), "flannel.1", "192.0.2.99", "permanent")))
-    peers = {p.peer: p.fdb.status for p in peers_of("boromir", world.nodes, twice)}
-    assert peers == {"samwise": "ok", "theoden": "wrong"}
+    assert statuses("boromir", world.nodes, twice) == {"samwise": "ok", "theoden": "wrong"}
 
 
 def test_the_route_with_the_lowest_metric_counts() -> None:
@@ -92,28 +106,26 @@ def test_the_route_with_the_lowest_metric_counts() -> None:
     for metric, expected in ((100, "ok"), (-1, "wrong")):
         extra = Route("10.42.2.0/24", "192.0.2.1", "eth0", metric=metric)
         net = msgspec.structs.replace(world.networks["boromir"], routes=(*routes, extra))
-        peers = {p.peer: p.status for p in peers_of("boromir", world.nodes, net)}
-        assert peers["theoden"] == expected
+        assert statuses("boromir", world.nodes, net)["theoden"] == expected
 
 
 def test_a_node_that_never_answered_has_unknown_peers() -> None:
-    """Unknown is never whole: without the node's own tables no leg is ok."""
-    peers = peers_of("boromir", healthy().nodes, None)
-    assert {leg.status for p in peers for _, leg in p.legs} == {"unknown"}
+    """Unknown is never whole: without the node's own tables no peer is ok."""
+    assert table("boromir", healthy().nodes, None) == PeerTable(2, 0, 2, ())
 
 
 def test_a_peer_without_annotations_is_not_expected() -> None:
     """flannel ignores a node of another backend, and one that has not published itself."""
     world = with_node(healthy(), "theoden", flannel=FlannelAnnotations())
-    assert [p.peer for p in peers_of("boromir", world.nodes, world.networks["boromir"])] == ["samwise"]
+    assert table("boromir", world.nodes, world.networks["boromir"]) == PeerTable(1, 1, 0, ())
 
 
 def test_the_overwritten_public_ip_goes_first() -> None:
     """public-ip-overwrite is where peers send to; public-ip is then only what flannel found by itself."""
     theoden = healthy().nodes["theoden"].flannel
     world = with_node(healthy(), "theoden", flannel=msgspec.structs.replace(theoden, public_ip_overwrite="203.0.113.9"))
-    peers = {p.peer: p for p in peers_of("boromir", world.nodes, world.networks["boromir"])}
-    assert peers["theoden"].fdb.status == "wrong"
+    made = table("boromir", world.nodes, world.networks["boromir"])
+    assert peer_to("theoden", made).fdb.status == "wrong"
 
 
 def test_direct_routing_needs_only_a_route() -> None:
@@ -121,7 +133,7 @@ def test_direct_routing_needs_only_a_route() -> None:
     routes = (Route("10.42.1.0/24", "192.0.2.12", "eth0"), Route("10.42.2.0/24", "192.0.2.13", "eth0"))
     conf = NetConf(backend="vxlan", direct_routing=True)
     world = with_network(healthy(), "boromir", routes=routes, neighbors=(), fdb=(), net_conf=conf)
-    assert {p.status for p in peers_of("boromir", world.nodes, world.networks["boromir"])} == {"ok"}
+    assert table("boromir", world.nodes, world.networks["boromir"]) == PeerTable(2, 2, 0, ())
 
 
 def test_host_gw_needs_only_routes_by_the_nodes() -> None:
@@ -132,8 +144,7 @@ def test_host_gw_needs_only_routes_by_the_nodes() -> None:
         world = with_node(world, name, flannel=flannel)
     routes = (Route("10.42.1.0/24", "192.0.2.12", "eth0"),)
     world = with_network(world, "boromir", routes=routes, neighbors=(), fdb=())
-    peers = {p.peer: p.status for p in peers_of("boromir", world.nodes, world.networks["boromir"])}
-    assert peers == {"samwise": "ok", "theoden": "missing"}
+    assert statuses("boromir", world.nodes, world.networks["boromir"]) == {"samwise": "ok", "theoden": "missing"}
 
 
 @pytest.mark.parametrize("backend", ["wireguard", "none", "", "extension"])
@@ -143,4 +154,4 @@ def test_other_backends_have_no_peer_table(backend: str) -> None:
     for name in world.nodes:
         flannel = msgspec.structs.replace(world.nodes[name].flannel, backend_type=backend)
         world = with_node(world, name, flannel=flannel)
-    assert peers_of("boromir", world.nodes, world.networks["boromir"]) == ()
+    assert table("boromir", world.nodes, world.networks["boromir"]) == PeerTable()

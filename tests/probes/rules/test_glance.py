@@ -8,7 +8,8 @@ from probes.model.kube import Condition
 from probes.model.network import Unit
 from probes.model.observation import Failed, Listed, Observed
 from probes.model.snapshot import Snapshot, fold
-from probes.rules.glance import Verdict, glance
+from probes.rules.diagnose import diagnose
+from probes.rules.finding import Verdict
 from tests.probes.worlds import AT, healthy, with_network, with_node
 
 
@@ -22,23 +23,23 @@ def _flux(snapshot: Snapshot, **fields: object) -> Snapshot:
 
 def test_a_healthy_cluster_is_healthy() -> None:
     """Nothing is cried about on a cluster that is as flannel makes it."""
-    judged = glance(healthy())
-    assert (judged.verdict, judged.problems, judged.peers) == (Verdict.HEALTHY, (), ())
+    judged = diagnose(healthy())
+    assert (judged.verdict, judged.findings, judged.broken_peers) == (Verdict.HEALTHY, (), ())
 
 
 def test_nothing_observed_is_not_healthy() -> None:
     """Unknown is never green: with no node and no API answer the verdict says that nothing was assessed."""
     failed = [Failed("kube/nodes", AT, "connection refused", "unreachable")]
-    assert glance(Snapshot()).verdict is Verdict.UNASSESSED
-    assert glance(fold(Snapshot(), failed)).verdict is Verdict.UNASSESSED
+    assert diagnose(Snapshot()).verdict is Verdict.UNASSESSED
+    assert diagnose(fold(Snapshot(), failed)).verdict is Verdict.UNASSESSED
 
 
 def test_a_node_that_does_not_answer_is_a_warning() -> None:
     """A node whose facts are missing keeps the verdict from healthy, and names itself."""
     world = fold(healthy(), [Failed("node/theoden", AT, "no route to host", "unreachable")])
-    judged = glance(world)
+    judged = diagnose(world)
     assert judged.verdict is Verdict.WARNING
-    assert [p.subject for p in judged.problems] == ["theoden"]
+    assert [p.subject.name for p in judged.findings] == ["theoden"]
 
 
 def test_a_missing_device_is_one_critical_problem_not_one_a_peer() -> None:
@@ -46,33 +47,33 @@ def test_a_missing_device_is_one_critical_problem_not_one_a_peer() -> None:
     net = healthy().networks["samwise"]
     assert net.links is not None
     gone = tuple(link for link in net.links if link.ifname != "flannel.1")
-    judged = glance(with_network(healthy(), "samwise", links=gone, routes=(), neighbors=(), fdb=(), udp=()))
+    judged = diagnose(with_network(healthy(), "samwise", links=gone, routes=(), neighbors=(), fdb=(), udp=()))
     assert judged.verdict is Verdict.CRITICAL
-    assert [p.summary for p in judged.problems] == [
+    assert [p.summary for p in judged.findings] == [
         "flannel.1 does not exist: no pod there reaches another node's pods"
     ]
 
 
 def test_an_incomplete_peer_is_critical_and_says_why() -> None:
     """A missing FDB entry names node, peer, leg and what was expected."""
-    judged = glance(with_network(healthy(), "samwise", fdb=()))
+    judged = diagnose(with_network(healthy(), "samwise", fdb=()))
     assert judged.verdict is Verdict.CRITICAL
-    (problem,) = judged.problems
-    assert problem.subject == "samwise"
+    (problem,) = judged.findings
+    assert problem.subject.name == "samwise"
     assert "to boromir: FDB missing (expected 12:c6:65:89:b4:00 dst 192.0.2.11)" in problem.summary
 
 
 @pytest.mark.parametrize("status", ["False", "Unknown"])
 def test_a_node_that_is_not_ready_is_critical(status: str) -> None:
     """Both ways of not being Ready count."""
-    judged = glance(with_node(healthy(), "theoden", conditions=(Condition("Ready", status, "KubeletNotReady"),)))
+    judged = diagnose(with_node(healthy(), "theoden", conditions=(Condition("Ready", status, "KubeletNotReady"),)))
     assert judged.verdict is Verdict.CRITICAL
 
 
 def test_a_stopped_unit_is_critical() -> None:
     """k3s that does not run is critical even while the kernel's state still stands."""
     unit = Unit("k3s-agent", "loaded", "failed", "failed")
-    assert glance(with_network(healthy(), "theoden", unit=unit)).verdict is Verdict.CRITICAL
+    assert diagnose(with_network(healthy(), "theoden", unit=unit)).verdict is Verdict.CRITICAL
 
 
 def test_a_learner_is_a_warning_and_a_voter_is_fine() -> None:
@@ -80,8 +81,8 @@ def test_a_learner_is_a_warning_and_a_voter_is_fine() -> None:
     ready = Condition("Ready", "True")
     voter = with_node(healthy(), "boromir", conditions=(ready, Condition("EtcdIsVoter", "True")))
     learner = with_node(healthy(), "boromir", conditions=(ready, Condition("EtcdIsVoter", "False", "MemberIsLearner")))
-    assert glance(voter).verdict is Verdict.HEALTHY
-    assert glance(learner).verdict is Verdict.WARNING
+    assert diagnose(voter).verdict is Verdict.HEALTHY
+    assert diagnose(learner).verdict is Verdict.WARNING
 
 
 FLUX: dict[str, tuple[dict[str, object], Verdict]] = {
@@ -108,18 +109,36 @@ FLUX: dict[str, tuple[dict[str, object], Verdict]] = {
 def test_flux_conditions(case: str) -> None:
     """Ready alone is not believed: a failing fetch or an older generation behind it counts."""
     fields, expected = FLUX[case]
-    assert glance(_flux(healthy(), **fields)).verdict is expected
+    assert diagnose(_flux(healthy(), **fields)).verdict is expected
 
 
 def test_a_restricted_resource_is_a_warning_and_an_absent_one_is_not() -> None:
     """What we may not see may be broken; what is not installed cannot be."""
     absent = fold(healthy(), [Failed("kube/flux/Bucket", AT, "not installed", "absent")])
     restricted = fold(healthy(), [Failed("kube/pods", AT, "may not list pods", "restricted")])
-    assert glance(absent).verdict is Verdict.HEALTHY
-    assert glance(restricted).verdict is Verdict.WARNING
+    assert diagnose(absent).verdict is Verdict.HEALTHY
+    assert diagnose(restricted).verdict is Verdict.WARNING
 
 
 def test_only_the_nodes_asked_for_are_summed_up() -> None:
     """--nodes narrows the rows; the others still count as peers."""
-    judged = glance(healthy(), only=("samwise",))
+    judged = diagnose(healthy(), only=("samwise",))
     assert [(row.name, row.peers_ok, row.peers_expected) for row in judged.nodes] == [("samwise", 2, 2)]
+
+
+def test_an_unchanged_node_keeps_its_view() -> None:
+    """A diagnosis after a change elsewhere judges only what changed, and comes to the same as one from nothing."""
+    before = diagnose(healthy())
+    changed = with_network(before.snapshot, "samwise", fdb=())
+    after = diagnose(changed, before)
+    assert after.views["boromir"] is before.views["boromir"]
+    assert after.views["samwise"] is not before.views["samwise"]
+    assert after.findings == diagnose(changed).findings
+
+
+def test_a_new_peer_judges_every_node_again() -> None:
+    """A node whose VTEP MAC changed is a wrong peer on all the others, whose own facts did not change."""
+    before = diagnose(healthy())
+    flannel = msgspec.structs.replace(before.snapshot.nodes["theoden"].flannel, vtep_mac="12:c6:65:89:b4:63")
+    after = diagnose(with_node(before.snapshot, "theoden", flannel=flannel), before)
+    assert {finding.subject.name for finding in after.findings} == {"boromir", "samwise"}
