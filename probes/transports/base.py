@@ -67,7 +67,10 @@ class TimedOut(TransportError):
 
 
 class ConnectionLost(TransportError):
-    """The connection ended while a command ran."""
+    """The connection ended while a command ran, or before it could start."""
+
+    started = True
+    """Whether the command may have begun to run."""
 
 
 class Transport(Protocol):

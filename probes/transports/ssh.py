@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from probes.model.observation import Completed
-from probes.transports.base import CommandRefused, ConfigRefused, TimedOut, TransportError, Unreachable
+from probes.transports.base import CommandRefused, ConfigRefused, ConnectionLost, TimedOut, TransportError, Unreachable
 from probes.transports.hostconfig import HostConfig, host_config, parse_jumps
 from probes.transports.known_hosts import KnownHosts, read_revoked
 from probes.transports.sshconfig import SshConfig, read_ssh_config
@@ -276,15 +276,23 @@ class SshTransport:
         anew.
         """
         async with self._link.commands:
-            wire = await self._pool.connect(self._link)
             try:
-                async with asyncio.timeout(timeout):
-                    return await wire.run(argv, shlex.join(argv), stdin)
-            except TimeoutError as error:
-                wire.drop()
-                raise TimedOut(
-                    f"`{argv[0]}` on {self.host} did not end within {timeout:g} s: the host may hang or be overloaded"
-                ) from error
+                return await self._run(argv, stdin, timeout)
+            except ConnectionLost as error:
+                if error.started:
+                    raise
+            return await self._run(argv, stdin, timeout)  # the connection had ended while it was idle
+
+    async def _run(self, argv: Sequence[str], stdin: bytes, timeout: float) -> Completed:
+        wire = await self._pool.connect(self._link)
+        try:
+            async with asyncio.timeout(timeout):
+                return await wire.run(argv, shlex.join(argv), stdin)
+        except TimeoutError as error:
+            wire.drop()
+            raise TimedOut(
+                f"`{argv[0]}` on {self.host} did not end within {timeout:g} s: the host may hang or be overloaded"
+            ) from error
 
     async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
         """Run a command and yield its lines; see Transport."""

@@ -134,10 +134,14 @@ def _algorithms(config: HostConfig) -> tuple[list[str], list[str], list[str], li
 
 
 def _proxy(config: HostConfig) -> list[str] | None:
-    """Run a ProxyCommand as ssh does, by a shell; what it says on stderr would land on our screen, so it is let go."""
+    """Run a ProxyCommand as ssh does, by a shell.
+
+    asyncssh would take what it says on stderr for the host's words, and the end of stderr for the connection's: so
+    stderr goes nowhere, and its pipe stays open under another number.
+    """
     if config.proxy_command is None:
         return None
-    return ["/bin/sh", "-c", f"exec 2>/dev/null; exec {config.proxy_command.removeprefix('exec ')}"]
+    return ["/bin/sh", "-c", f"exec 3>&2 2>/dev/null; exec {config.proxy_command.removeprefix('exec ')}"]
 
 
 def _late(where: str, seconds: float, *, met: bool) -> Unreachable:

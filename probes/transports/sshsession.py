@@ -84,6 +84,8 @@ class Stream(Session):
             self._channel.resume_reading()
 
 
-def lost(where: str) -> ConnectionLost:
+def lost(where: str, *, started: bool = True) -> ConnectionLost:
     """Make the error for a connection that ended under a command."""
-    return ConnectionLost(f"the connection to {where} ended under a command: it is made anew when next used")
+    error = ConnectionLost(f"the connection to {where} ended under a command: it is made anew when next used")
+    error.started = started
+    return error

@@ -1,6 +1,7 @@
 """One ssh connection as asyncssh speaks it, and the commands that run on it."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from typing import TypeVar, cast
 
 import asyncssh
@@ -21,6 +22,8 @@ class Wire:
         self._where = f"{config.alias} ({config.address})"
         self.connection = connection
         self._dropped = False
+        self._abandoned = 0
+        """Sessions we ended whose command never told its end: sshd counts them while it runs."""
 
     @property
     def alive(self) -> bool:
@@ -41,14 +44,12 @@ class Wire:
         """Run a command line to its end; cancelling this ends the command."""
         channel, command = await self._start(Command, line)
         try:
-            try:
+            with suppress(OSError):  # it ended without reading: what it said is what counts
                 channel.write(stdin)
                 channel.write_eof()
-            except OSError:
-                pass  # it ended without reading: what it said is what counts
             await command.ended
         finally:
-            _end(channel)
+            self._end(channel)
         return command.completed(tuple(argv))
 
     async def lines(self, argv: Sequence[str], line: str) -> AsyncGenerator[str, None]:
@@ -59,29 +60,29 @@ class Wire:
             while (text := await stream.next()) is not None:
                 yield text
         finally:
-            _end(channel)
+            self._end(channel)
         stream.judge(argv[0])
 
     async def _start(self, kind: type[_S], line: str) -> tuple[asyncssh.SSHClientChannel[bytes], _S]:
         try:
             channel, session = await self.connection.create_session(lambda: kind(self._where), line, encoding=None)
         except asyncssh.ChannelOpenError as error:
+            if self._abandoned:
+                self.drop()
             if not self.alive:
-                raise lost(self._where) from error
+                raise lost(self._where, started=False) from error
             raise CommandRefused(
                 f"{self._where} logged us in but does not start commands ({clean(str(error))}): "
                 "check MaxSessions and ForceCommand of its sshd"
             ) from error
         except (asyncssh.DisconnectError, OSError) as error:
-            raise lost(self._where) from error
+            raise lost(self._where, started=False) from error
         return channel, cast("_S", session)
 
-
-def _end(channel: asyncssh.SSHClientChannel[bytes]) -> None:
-    """End the command, if it still runs, and give the session back to the host's count."""
-    if channel.get_returncode() is None:
-        try:
-            channel.terminate()  # without a terminal, sshd leaves a command running when its channel closes
-        except OSError:
-            return
-    channel.abort()
+    def _end(self, channel: asyncssh.SSHClientChannel[bytes]) -> None:
+        """End the command, if it still runs, and give the session back."""
+        if channel.get_returncode() is None:
+            self._abandoned += 1
+            with suppress(OSError):  # the channel is gone already
+                channel.terminate()  # without a terminal, sshd leaves a command running when its channel closes
+        channel.abort()

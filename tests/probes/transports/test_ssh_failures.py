@@ -1,0 +1,238 @@
+"""Hosts that are dead, hung or cut off, as real sshd processes: each fails in time, alone, and comes back."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from probes.transports.base import ConnectionLost, OutputTooLarge, TimedOut, Unreachable
+from probes.transports.ssh import SshTransport
+from tests.probes.transports.conftest import Site
+from tests.probes.transports.sshd import descendants, free_port
+
+
+async def eventually(condition: object, seconds: float = 5.0) -> None:
+    """Wait until a condition holds."""
+    assert callable(condition)
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 it looks at other processes
+            await asyncio.sleep(0.01)
+
+
+async def answers(node: SshTransport) -> bool:
+    return (await node.run(["true"], timeout=5)).returncode == 0
+
+
+async def test_refused_port(site: Site) -> None:
+    """A port where nothing listens is Unreachable at once, with host, address and port."""
+    server = site.sshd()
+    block = site.host("n1", server).replace(f"Port {server.port}", f"Port {(port := free_port())}")
+    async with site.pool(block) as pool:
+        with pytest.raises(Unreachable, match=rf"^n1 \(127.0.0.1:{port}\) refuses connections: check that sshd"):
+            await pool.transport("n1").run(["true"], timeout=5)
+
+
+async def test_unknown_name(site: Site) -> None:
+    """A name that no resolver knows is Unreachable and says so."""
+    async with site.pool("Host n1\n  HostName n1.invalid\n") as pool:
+        with pytest.raises(Unreachable, match="name that is not found"):
+            await pool.transport("n1").run(["true"], timeout=5)
+
+
+async def test_not_ssh(site: Site) -> None:
+    """A port that talks something else is Unreachable and says to check the port."""
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n" * 2000)
+        writer.close()
+
+    other = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = other.sockets[0].getsockname()[1]
+    async with other, site.pool(f"Host n1\n  HostName 127.0.0.1\n  Port {port}\n") as pool:
+        with pytest.raises(Unreachable, match="n1"):
+            await pool.transport("n1").run(["true"], timeout=5)
+
+
+async def test_hung_sshd(site: Site) -> None:
+    """A stopped sshd, for which the kernel still accepts, is Unreachable in time; when it goes on, so do we."""
+    server = site.sshd()
+    site.trust(server.known)
+    server.freeze()
+    async with site.pool(site.host("n1", server), seconds=0.5) as pool:
+        node = pool.transport("n1")
+        started = time.monotonic()
+        with pytest.raises(Unreachable, match=r"accepts connections, but its sshd did not log us in within 0.5 s"):
+            await node.run(["true"], timeout=60)
+        assert time.monotonic() - started < 2
+        server.thaw()
+        assert await answers(node)
+
+
+async def test_hung_connection(site: Site) -> None:
+    """A host that hangs under a connection gives TimedOut in time and is connected to anew at the next use."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        assert await answers(node)
+        server.freeze()
+        started = time.monotonic()
+        with pytest.raises(TimedOut, match=r"`true` on n1 did not end within 0.3 s"):
+            await node.run(["true"], timeout=0.3)
+        assert time.monotonic() - started < 2
+        server.thaw()
+        assert await answers(node)
+
+
+async def test_killed_connection(site: Site) -> None:
+    """A connection that is cut under a command is ConnectionLost; the next use connects anew."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        async with asyncio.TaskGroup() as group:
+            cut = group.create_task(lost(node))
+            await eventually(lambda: any("sleep" in name(pid) for pid in server.tree()))
+            server.end_sessions()
+            await cut
+        assert await answers(node)
+
+
+async def lost(node: SshTransport) -> None:
+    with pytest.raises(ConnectionLost, match="n1"):
+        await node.run(["sleep", "600"], timeout=30)
+
+
+def name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
+
+
+async def test_cut_between_commands(site: Site) -> None:
+    """A connection that was cut while idle costs the next use nothing: it is seen and made anew."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        assert await answers(node)
+        server.end_sessions()
+        await eventually(lambda: len(server.tree()) == 1)
+        await asyncio.sleep(0)
+        assert await answers(node)
+
+
+async def test_server_alive(site: Site) -> None:
+    """ServerAliveInterval and CountMax end a stream from a host that has hung: ConnectionLost, not silence."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server, "ServerAliveInterval 1", "ServerAliveCountMax 1")) as pool:
+        async with aclosing(pool.transport("n1").lines(["sh", "-c", "echo up; sleep 600"])) as lines:
+            assert await anext(lines) == "up"
+            server.freeze()
+            started = time.monotonic()
+            with pytest.raises(ConnectionLost):
+                await anext(lines)
+            assert time.monotonic() - started < 5
+        server.thaw()
+
+
+async def test_dead_hosts_do_not_delay_a_living_one(site: Site) -> None:
+    """With room for two logins at once and six hung hosts ahead, a living host still answers long before they fail."""
+    server, hung = site.sshd(), site.sshd()
+    site.trust(server.known, hung.known)
+    hung.freeze()
+    blocks = [site.host(f"hung{i}", hung) for i in range(6)]
+    living = site.host("n1", server)
+    async with site.pool(living, *blocks, seconds=8, at_once=2) as pool, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(unreachable(pool.transport(f"hung{i}"))) for i in range(6)]
+        await asyncio.sleep(0)
+        started = time.monotonic()
+        assert await answers(pool.transport("n1"))
+        assert time.monotonic() - started < 5
+        assert not any(task.done() for task in tasks)
+        server.thaw()
+        hung.stop()
+
+
+async def unreachable(node: SshTransport) -> None:
+    with pytest.raises(Unreachable):
+        await node.run(["true"], timeout=5)
+
+
+async def test_cancelling_ends_the_command(site: Site) -> None:
+    """A cancelled command ends on the host, and its session is free for the next one."""
+    server = site.sshd("MaxSessions 1")
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await node.run(["sh", "-c", "while echo tick; do sleep 0.1; done"], timeout=30)
+        await eventually(lambda: not any(name(pid) == "sh\n" for pid in server.tree()))
+        assert await answers(node)
+
+
+async def test_a_silent_command_does_not_hold_a_session(site: Site) -> None:
+    """A cancelled command that sshd cannot end counts as a session of its connection: a new connection is made."""
+    server = site.sshd("MaxSessions 1")
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await node.run(["sleep", "600"], timeout=30)
+        assert await answers(node)
+
+
+async def test_too_much_output(site: Site) -> None:
+    """Output of more than 16 MiB and a line of more than 64 KiB in a stream are OutputTooLarge, not memory."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        with pytest.raises(OutputTooLarge, match=r"`cat` on n1 .* said more than 16 MiB"):
+            await node.run(["cat", "/dev/zero"], timeout=30)
+        async with aclosing(node.lines(["cat", "/dev/zero"])) as lines:
+            with pytest.raises(OutputTooLarge, match="longer than 64 KiB"):
+                await anext(lines)
+        assert await answers(node)
+
+
+async def test_back_pressure(site: Site) -> None:
+    """A stream that nobody reads stays bounded in memory: the host is held back, and no line is lost."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        async with aclosing(pool.transport("n1").lines(["seq", "-f", "%.0f xxxxxxxxxxxxxxxxxxxx", "400000"])) as lines:
+            first = await anext(lines)
+            await asyncio.sleep(0.3)
+            seen = [int(line.split()[0]) async for line in lines]
+        assert int(first.split()[0]) == 1
+        assert seen == list(range(2, 400001))
+
+
+async def test_a_closed_stream_leaves_the_host(site: Site) -> None:
+    """Closing a stream ends its command on the host as soon as it says something more."""
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        async with aclosing(pool.transport("n1").lines(["sh", "-c", "while echo tick; do sleep 0.1; done"])) as lines:
+            assert await anext(lines) == "tick"
+        await eventually(
+            lambda: not any("sleep" in name(pid) or name(pid) == "sh\n" for pid in descendants(server.pid))
+        )
+
+
+async def test_nothing_is_left_after_close(site: Site) -> None:
+    """A closed pool leaves no session on the host and no socket here."""
+    server = site.sshd()
+    site.trust(server.known)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    async with site.pool(site.host("n1", server)) as pool:
+        assert await answers(pool.transport("n1"))
+    await eventually(lambda: len(server.tree()) == 1)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
