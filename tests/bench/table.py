@@ -23,13 +23,14 @@ from typing import ClassVar
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from textual import work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 import themes
 from tui.format import Span, aged, mtu, status
 from tui.widgets.cells import Row, Ticking
 from tui.widgets.columns import Column
+from tui.widgets.narrow import NarrowApp
 from tui.widgets.table import Table
 
 NAMES = ("NODE", "ROLE", "READY", "UPLINK", "FLANNEL.1", "ENV", "CNI0", "PODS", "8472", "PEERS", "VERSION", "SEEN")
@@ -60,7 +61,7 @@ def row(i: int, version: int) -> Row:
     )
 
 
-class Bench(App[None]):
+class Bench(NarrowApp):
     """An app of one table, driven by keys: c changes a row, v the visible ones, t ticks, q quits."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

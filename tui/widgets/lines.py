@@ -1,7 +1,6 @@
 """Lines: a scrolled list of lines under a fixed header, which repaints as few cells as it can.
 
-Textual sends a dirty region from its left edge to its right one. So a line is refreshed only up to the last cell that
-differs from what is on the screen, not at all where nothing differs, and no frame is added while earlier ones still
+A line is refreshed only where it differs from what is on the screen, and no frame is added while earlier ones still
 wait for a slow terminal: then the newest state is painted once, later.
 """
 
@@ -18,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.format import UNICODE, Glyphs, Span
+from tui.widgets.narrow import NarrowApp, differences
 from tui.widgets.tones import Tones
 
 RETRY: Final = 0.1
@@ -174,7 +174,7 @@ class Lines(ScrollView, can_focus=True):
             self.set_timer(RETRY, self._retry)
             return
         height = self.size.height
-        regions = [region for y in self._dirty if y < height and (region := self._changed(y))]
+        regions = [region for y in self._dirty if y < height for region in self._changed(y)]
         self._dirty.clear()
         if regions:
             self.refresh(*regions)
@@ -183,19 +183,17 @@ class Lines(ScrollView, can_focus=True):
         self._is_waiting = False
         self._flush()
 
-    def _changed(self, y: int) -> Region | None:
-        """Find how far right a line differs from what is on the screen."""
+    def _changed(self, y: int) -> list[Region]:
+        """Find where a line differs from what is on the screen."""
         shown, strip = self._on_screen.get(y), self._line(y)
         if shown is strip:
-            return None
+            return []
         if shown is None or shown.cell_length != strip.cell_length:
-            return Region(0, y, self.cells, 1)
-        edge = strip.cell_length
-        for one, other in zip(reversed(shown), reversed(strip), strict=False):
-            if one != other:
-                break
-            edge -= one.cell_length
-        return Region(0, y, edge, 1) if edge > 0 else None
+            return [Region(0, y, self.cells, 1)]
+        ranges = differences(shown, strip)
+        if ranges and not isinstance(self.app, NarrowApp):
+            ranges = [(0, ranges[-1][1])]
+        return [Region(start, y, end - start, 1) for start, end in ranges]
 
     def resize_to(self, count: int) -> None:
         """Tell Textual how many lines there are to scroll through."""
