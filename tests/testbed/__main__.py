@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
         each.add_argument("--id", default=DEFAULT_IDENT, help="its name, a-z and 0-9 (%(default)s)")
         if verb == "up":
             each.add_argument("--nodes", type=int, default=DEFAULT_NODES, help="2 to 5 (%(default)s)")
+            each.add_argument("--owner", type=int, help="a process; when it has ended, the next `up` sweeps")
             each.add_argument("--lease-seconds", type=float, default=10.0, help="lease renewal (%(default)s)")
     verbs.add_parser("sweep", help="take down every testbed on this machine")
     return made
@@ -33,7 +34,7 @@ def main() -> int:
         if asked.verb == "up":
             started = time.monotonic()
             bed = Testbed(asked.id, asked.nodes, asked.lease_seconds)
-            bed.up()
+            bed.up(asked.owner)
             print(f"{bed.describe()}up in {time.monotonic() - started:.1f} s; down: python -m tests.testbed down")
         elif asked.verb == "down":
             Testbed(asked.id).down()

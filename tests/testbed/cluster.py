@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.testbed import cache, cgroups, network, state, topology, world
+from tests.testbed import assembly, cache, cgroups, network, state, topology, world
 from tests.testbed.cgroups import ControlGroup
 from tests.testbed.commands import TestbedError, run, wait_until
 from tests.testbed.network import Fabric
 from tests.testbed.nodes import Machines
-from tests.testbed.pki import KUBECONFIG_USERS, Pki
+from tests.testbed.pki import Pki
 from tests.testbed.plane import Plane
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ class Testbed:
     def find(cls, ident: str = DEFAULT_IDENT) -> "Testbed":
         """Find the testbed that is up under this identity; TestbedError where there is none."""
         told = state.read(ident)
-        return cls(ident, nodes=int(str(told["nodes"])), lease_seconds=float(str(told["lease_seconds"])))
+        return cls(ident, nodes=told.nodes, lease_seconds=told.lease_seconds)
 
     @property
     def kubeconfig(self) -> Path:
@@ -75,13 +75,19 @@ class Testbed:
         """Kubeconfig of admin, underlay (cluster-admin) or watcher (nodes only)."""
         return self.folder / f"{user}.kubeconfig"
 
-    def up(self) -> None:
-        """Bring it up, after sweeping what an earlier one of the same identity left; ready when it returns."""
+    def up(self, owner: int | None = None) -> None:
+        """Bring it up, after sweeping what an earlier one left; ready when it returns.
+
+        `owner` is the process it is for: with that process gone, the next `up` takes it for left over.
+        UNDERLAY_TESTBED_KEEP keeps one that failed to come up, to be looked at.
+        """
         if os.geteuid() != 0:
             raise TestbedError("the testbed makes namespaces and mounts: run it as root")
         cache.ensure()
+        sweep_orphans()
         self.down()
-        state.mount(self.ident)
+        born = state.born(owner) if owner else ""
+        state.write(self.ident, state.State(len(self.nodes), self.lease_seconds, owner, born))
         try:
             self._bring_up()
         except BaseException:
@@ -90,17 +96,16 @@ class Testbed:
             raise
 
     def _bring_up(self) -> None:
-        told = {"nodes": len(self.nodes), "lease_seconds": self.lease_seconds}
-        state.write(self.ident, {**told, "pid": os.getpid()})
+        state.mount(self.ident)
         self.fabric.build()
-        self._certify()
         plane, machines = self.plane, self.machines
+        assembly.certify(plane, self.kubeconfig_of)
         plane.start_all()
-        self._boot(machines)
+        assembly.boot(machines, self.folder, self.lease_seconds)
         plane.wait_ready(self.kubeconfig_of("admin"))
-        self._seed()
-        for node in self.nodes:
-            machines.wait_listening(node.name, 22)
+        assembly.seed(plane, self.folder)
+        for name in self._names:
+            machines.wait_listening(name, 22)
         for port in (53, 443, 5000):
             machines.wait_listening(world.NAME, port)
         self.wait_healthy()
@@ -108,53 +113,6 @@ class Testbed:
     @property
     def _names(self) -> list[str]:
         return [node.name for node in self.nodes]
-
-    def _certify(self) -> None:
-        server = self.nodes[0]
-        addresses = ",".join(f"IP:{each}" for each in (server.address, "127.0.0.1", "10.43.0.1"))
-        names = ",".join(f"DNS:{each}" for each in (server.name, "localhost", "kubernetes.default.svc"))
-        self.pki.make(f"{addresses},{names}", ",".join(f"DNS:{each}" for each in topology.WORLD_NAMES))
-        self.plane.folder.mkdir()
-        for user in KUBECONFIG_USERS:
-            path = self.plane.folder / "controllers.kubeconfig" if user == "controllers" else self.kubeconfig_of(user)
-            self.pki.write_kubeconfig(path, user, self.plane.url)
-
-    def _boot(self, machines: Machines) -> None:
-        key = self.folder / "id_ed25519"
-        run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(key)))
-        public = key.with_suffix(".pub").read_text()
-        known = []
-        for node in self.nodes:
-            machines.mount(node.name)
-            kind, value = machines.prepare(node.name, public).split()[:2]
-            known.append(f"{node.name},{node.address} {kind} {value}\n")
-            machines.install_k3s(node, self.lease_seconds)
-            world.trust(machines.root(node.name), self.pki)
-            machines.boot(node.name)
-        machines.mount(world.NAME)
-        machines.prepare(world.NAME, public)
-        world.furnish(machines.root(world.NAME), self.pki)
-        machines.boot(world.NAME)
-        (self.folder / "known_hosts").write_text("".join(known))
-        hosts = "".join(f"Host {node.name}\n  HostName {node.address}\n\n" for node in self.nodes)
-        self.ssh_config.write_text(
-            f"{hosts}Host *\n  User root\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
-            f"  UserKnownHostsFile {self.folder / 'known_hosts'}\n  GlobalKnownHostsFile none\n"
-            "  StrictHostKeyChecking yes\n  BatchMode yes\n  ConnectTimeout 5\n"
-        )
-
-    def _seed(self) -> None:
-        access = {
-            "host": self.nodes[0].address,
-            "port": 6443,
-            "ca": str(self.pki.ca),
-            "cert": str(self.pki.path("admin", "crt")),
-            "key": str(self.pki.path("admin", "key")),
-            "agent": "testbed-seed",
-        }
-        (self.folder / "seed.json").write_text(json.dumps({"access": access, "nodes": len(self.nodes)}))
-        argv = (sys.executable, "-m", "tests.testbed.seed", str(self.folder))
-        run(self.fabric.inside("operator", argv), timeout=60, cwd=str(REPOSITORY))
 
     def wait_healthy(self, timeout: float = 60) -> None:
         """Wait until every node is Ready, has every peer's route, and every pod but those kept pending runs."""
@@ -193,6 +151,7 @@ class Testbed:
         state.unmount(self.ident)
         network.remove(self.ident)
         self.group.remove()
+        state.forget(self.ident)
 
     def leftovers(self) -> list[str]:
         """List what of this testbed exists on the machine, in words; empty after `down`."""
@@ -200,7 +159,7 @@ class Testbed:
         found += [f"namespace {name}" for name in network.namespaces(self.ident)]
         found += [f"mount {point}" for point in state.mounts(self.ident)]
         found += [f"control group {path}" for path in self.group.roots if path.exists()]
-        return found + ([f"folder {self.folder}"] if self.folder.exists() else [])
+        return found + [f"path {path}" for path in (self.folder, state.file(self.ident)) if path.exists()]
 
     def operator_command(self, argv: Sequence[str]) -> list[str]:
         """Give the command that runs `argv` where the operator sits: reaches nodes and API, nothing else."""
@@ -260,6 +219,13 @@ def present() -> list[str]:
     """Identities of all testbeds of which anything exists on this machine."""
     spaces = {name.removeprefix(network.PREFIX).split("-")[0] for name in network.namespaces()}
     return sorted(spaces | set(state.present()) | set(cgroups.present()))
+
+
+def sweep_orphans() -> None:
+    """Take down testbeds whose owner has ended without taking them down, as one killed does."""
+    for ident in state.present():
+        if state.read(ident).orphaned:
+            Testbed(ident).down()
 
 
 def sweep() -> list[str]:

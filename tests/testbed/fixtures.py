@@ -22,7 +22,7 @@ def testbed() -> Iterator[Testbed]:
     """One healthy testbed for the run; a test that changes it puts it back."""
     require_testbed()
     bed = Testbed(f"s{os.getpid()}", lease_seconds=2.0)
-    bed.up()
+    bed.up(owner=os.getpid())
     try:
         yield bed
     finally:

@@ -121,6 +121,7 @@ class Machines:
         kind = "notify" if node.role == "server" else "exec"
         units = root / "etc/systemd/system"
         (units / f"{node.unit}.service").write_text(UNIT.format(kind=kind, unit=node.unit, role=node.role))
+        (units / f"{node.unit}.service.env").touch(mode=0o600)
         wants = units / "multi-user.target.wants"
         (wants / f"{node.unit}.service").symlink_to(f"/etc/systemd/system/{node.unit}.service")
 

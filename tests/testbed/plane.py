@@ -40,6 +40,11 @@ class Plane:
         return self.folder / "audit.log"
 
     @property
+    def controllers_kubeconfig(self) -> Path:
+        """Kubeconfig of kube-controller-manager."""
+        return self.folder / "controllers.kubeconfig"
+
+    @property
     def server(self) -> topology.Node:
         """The node whose address the API has."""
         return self.fabric.nodes[0]
@@ -109,7 +114,7 @@ class Plane:
     def _controllers(self) -> Sequence[str]:
         return (
             str(self.programs / "kube-controller-manager"),
-            f"--kubeconfig={self.folder / 'controllers.kubeconfig'}",
+            f"--kubeconfig={self.controllers_kubeconfig}",
             f"--controllers={CONTROLLERS}",
             "--leader-elect=false",
             "--port=0",

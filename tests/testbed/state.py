@@ -1,6 +1,10 @@
-"""A testbed's folder on the machine: one tmpfs that holds all it writes, so that unmounting it is forgetting it."""
+"""What is known of a testbed on the machine: one file that is there first and goes last, and one tmpfs.
+
+All a testbed writes is in its tmpfs, so that unmounting it is forgetting it.
+"""
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.testbed.commands import TestbedError, run, wait_until
@@ -9,19 +13,46 @@ HOME = Path("/run/underlay-testbed")
 IDENT_LONGEST = 12
 
 
+@dataclass(frozen=True)
+class State:
+    """What a later process needs to know; `owner` is the process it is for, `born` when that one started."""
+
+    nodes: int
+    lease_seconds: float
+    owner: int | None = None
+    born: str = ""
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether it has an owner, and that one is gone."""
+        return self.owner is not None and born(self.owner) != self.born
+
+
+def born(pid: int) -> str:
+    """Start time of a process in clock ticks since boot (proc(5) stat, field 22); "" if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
 def folder(ident: str) -> Path:
     """Where a testbed keeps its files; TestbedError for a name that cannot be one."""
-    if not (ident.isalnum() and ident.islower() and ident.isascii() and len(ident) <= IDENT_LONGEST):
+    if not (ident.isalnum() and ident == ident.lower() and ident.isascii() and len(ident) <= IDENT_LONGEST):
         raise TestbedError(f"{ident!r} cannot name a testbed: use 1 to {IDENT_LONGEST} of a-z and 0-9")
     return HOME / ident
 
 
-def mount(ident: str) -> Path:
+def file(ident: str) -> Path:
+    """Name the file that says a testbed exists, or did in part."""
+    return folder(ident).with_suffix(".json")
+
+
+def mount(ident: str) -> None:
     """Make the folder, empty, in memory."""
-    path = folder(ident)
-    path.mkdir(parents=True, exist_ok=True)
-    run(("mount", "-t", "tmpfs", "-o", "mode=0755", "underlay-testbed", str(path)))
-    return path
+    folder(ident).mkdir(parents=True)
+    run(("mount", "-t", "tmpfs", "-o", "mode=0755", "underlay-testbed", str(folder(ident))))
 
 
 def mounts(ident: str) -> list[str]:
@@ -40,27 +71,33 @@ def unmount(ident: str) -> None:
         return not mounts(ident)
 
     wait_until(unmounted, 15, f"file systems below {folder(ident)} unmounted")
-    path = folder(ident)
-    if path.exists():
-        path.rmdir()
-    if HOME.exists() and not any(HOME.iterdir()):
-        HOME.rmdir()
+    if folder(ident).exists():
+        folder(ident).rmdir()
 
 
 def present() -> list[str]:
-    """Identities of all testbeds that have a folder."""
-    return sorted(path.name for path in HOME.iterdir()) if HOME.is_dir() else []
+    """Identities of all testbeds that are up, or were and left something."""
+    return sorted(path.stem for path in HOME.glob("*.json")) if HOME.is_dir() else []
 
 
-def write(ident: str, told: dict[str, object]) -> None:
-    """Remember what a later process needs to know."""
-    (folder(ident) / "state.json").write_text(json.dumps(told, indent=2) + "\n")
+def write(ident: str, state: State) -> None:
+    """Remember a testbed, before anything of it is made."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    draft = file(ident).with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(state)) + "\n")
+    draft.rename(file(ident))
 
 
-def read(ident: str) -> dict[str, object]:
+def read(ident: str) -> State:
     """Read what `write` remembered; TestbedError where no such testbed is up."""
     try:
-        told: dict[str, object] = json.loads((folder(ident) / "state.json").read_text())
+        return State(**json.loads(file(ident).read_text()))
     except FileNotFoundError:
         raise TestbedError(f"no testbed {ident} is up: bring it up with `make testbed`") from None
-    return told
+
+
+def forget(ident: str) -> None:
+    """Forget a testbed, after all of it is gone."""
+    file(ident).unlink(missing_ok=True)
+    if HOME.is_dir() and not any(HOME.iterdir()):
+        HOME.rmdir()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.testbed.cluster import REPOSITORY, Testbed
+from tests.testbed.assembly import REPOSITORY
+from tests.testbed.cluster import Testbed, sweep_orphans
 from tests.testbed.commands import run, wait_until
 from tests.testbed.fixtures import require_testbed
 
@@ -248,7 +249,7 @@ def test_up_twice_in_a_row_and_down_leaves_nothing(own_ident: str) -> None:
     """A second `up` sweeps the first; after `down` no process, namespace, mount, group or file is left."""
     for _ in range(2):
         bed = Testbed(own_ident, nodes=2)
-        bed.up()
+        bed.up(owner=os.getpid())
         assert bed.kubectl("get", "nodes", "--no-headers").stdout.count(" Ready ") == 2
     bed.down()
     assert bed.leftovers() == []
@@ -257,7 +258,7 @@ def test_up_twice_in_a_row_and_down_leaves_nothing(own_ident: str) -> None:
 def test_what_a_killed_up_left_is_swept(own_ident: str) -> None:
     """`up` killed half-way leaves processes and mounts; `down` of another process ends them all."""
     bed = Testbed(own_ident, nodes=2)
-    argv = (sys.executable, "-m", "tests.testbed", "up", "--id", own_ident, "--nodes", "2")
+    argv = (sys.executable, "-m", "tests.testbed", "up", "--id", own_ident, "--nodes", "2", "--owner", str(os.getpid()))
     with subprocess.Popen(
         argv, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as child:
@@ -266,4 +267,16 @@ def test_what_a_killed_up_left_is_swept(own_ident: str) -> None:
         child.wait(timeout=10)
     assert len(bed.leftovers()) > 5
     run((sys.executable, "-m", "tests.testbed", "down", "--id", own_ident), cwd=str(REPOSITORY))
+    assert bed.leftovers() == []
+
+
+def test_a_testbed_without_its_owner_is_swept(own_ident: str) -> None:
+    """The next `up` takes down a testbed whose owner has ended, and leaves those of the living."""
+    bed = Testbed(own_ident, nodes=2)
+    with subprocess.Popen(("sleep", "600")) as owner:
+        bed.up(owner=owner.pid)
+        sweep_orphans()
+        assert bed.kubectl("get", "nodes").returncode == 0
+        owner.kill()
+    sweep_orphans()
     assert bed.leftovers() == []

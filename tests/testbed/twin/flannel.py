@@ -11,7 +11,7 @@ from typing import Any
 
 from . import kernel
 from .api import STRATEGIC, Api
-from .settings import NET_CONF, SUBNET_ENV, Settings, config_option
+from .settings import CONFLIST, NET_CONF, SUBNET_ENV, Settings, config_option
 
 PREFIX = "flannel.alpha.coreos.com/"
 OVERHEAD = 50
@@ -124,6 +124,18 @@ def configure(subnet: str, network: str, mac: str) -> None:
         )
 
 
+def write_conflist() -> None:
+    """Write the CNI configuration that k3s gives containerd (k3s pkg/agent/flannel/setup_linux.go)."""
+    delegate = {"hairpinMode": True, "forceAddress": True, "isDefaultGateway": True}
+    plugins = [
+        {"type": "flannel", "delegate": delegate},
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+        {"type": "bandwidth", "capabilities": {"bandwidth": True}},
+    ]
+    CONFLIST.parent.mkdir(parents=True, exist_ok=True)
+    CONFLIST.write_text(json.dumps({"name": "cbr0", "cniVersion": "1.0.0", "plugins": plugins}, indent=2) + "\n")
+
+
 def write_subnet_env(network: str, subnet: str, mtu: int) -> None:
     """Write /run/flannel/subnet.env as k3s does (pkg/agent/flannel/flannel.go WriteSubnetFile)."""
     first = ipaddress.ip_network(subnet)
@@ -175,6 +187,7 @@ def masquerade(network: str) -> None:
 def start(api: Api, name: str) -> dict[str, Any]:
     """All that flannel does once, at start; gives the Node it announced itself on."""
     conf = net_conf()
+    write_conflist()
     node = api.request("GET", f"/api/v1/nodes/{name}")
     subnet = node.get("spec", {}).get("podCIDR")
     if not subnet:

@@ -13,6 +13,7 @@ SETTINGS = Path("/etc/rancher/node/twin.json")
 CONFIG = Path("/etc/rancher/k3s/config.yaml")
 AGENT = Path("/var/lib/rancher/k3s/agent")
 NET_CONF = AGENT / "etc/flannel/net-conf.json"
+CONFLIST = AGENT / "etc/cni/net.d/10-flannel.conflist"
 SUBNET_ENV = Path("/run/flannel/subnet.env")
 
 
