@@ -31,9 +31,9 @@ _RENEWED: Final = re.compile(r"^[0-9]+: \S+ +inet6? .*\bdynamic\b|\bproto ra\b|\
 def relevant(line: str) -> bool:
     """Tell whether a line of MONITOR may change a fact; a quiet cluster's lines do not.
 
-    Left out: neighbours of other devices than flannel's unless PERMANENT (they turn STALE and REACHABLE all day), MACs
-    that a bridge learns, the local table, and renewals of leased addresses and advertised routes; a new one of those
-    brings other lines with it. Everything else counts.
+    Left out: neighbours of other devices than flannel's unless PERMANENT (they turn STALE and REACHABLE all day),
+    multicast addresses, MACs that a bridge learns, the local table, and renewals of leased addresses and advertised
+    routes; a new one of those brings other lines with it. Everything else counts.
     """
     text = _LABEL.sub("", line.strip())
     if not text:
@@ -41,5 +41,5 @@ def relevant(line: str) -> bool:
     if _MAC.match(text):
         return " dst " in text or bool(_FLANNEL.search(text))
     if not _LINK.match(text) and _STATE.search(text):
-        return "PERMANENT" in text or bool(_FLANNEL.search(text))
+        return "PERMANENT" in text or (bool(_FLANNEL.search(text)) and "NOARP" not in text)
     return not _LOCAL.search(text) and (text.startswith("Deleted ") or not _RENEWED.search(text))

@@ -127,7 +127,8 @@ def _hint(message: Any, names: dict[int, str]) -> str:
         return "" if noise else event
     if event.endswith("NEIGH"):
         dev = names.get(message["ifindex"], "")
-        overlay = dev.startswith("flannel") or (message["family"] == _BRIDGE and message.get("dst"))
+        multicast = message["state"] & (_NOARP | _PERMANENT) == _NOARP
+        overlay = (dev.startswith("flannel") and not multicast) or (message["family"] == _BRIDGE and message.get("dst"))
         pinned = message["family"] != _BRIDGE and message["state"] & _PERMANENT
         return f"{event} {clean(dev)}" if overlay or pinned else ""
     return ""

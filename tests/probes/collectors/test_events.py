@@ -18,6 +18,8 @@ Deleted 10.42.2.0/24 via 10.42.2.0 dev flannel.1 onlink
 10.42.0.0/24 dev cni0 proto kernel scope link src 10.42.0.1
 192.0.2.200 dev eth0 scope link
 blackhole 10.55.0.0/16
+Stopped k3s.service - Lightweight Kubernetes.
+k3s.service: Main process exited, code=exited, status=1/FAILURE
 2001:db8:2::/64 via fe80::1 dev eth0 metric 1024 pref medium
 Deleted default via fe80::1 dev eth0 proto ra metric 1024 expires 1799sec pref medium
 10.42.2.0 dev flannel.1 lladdr ee:8d:cf:69:b3:7d PERMANENT
@@ -35,6 +37,7 @@ NOISE = r"""
 10.42.0.5 dev cni0 lladdr 4e:a4:bb:a3:f5:11 DELAY
 fe80::1 dev eth0 lladdr 02:00:00:00:00:01 router PROBE
 10.42.0.9 dev cni0 FAILED
+Deleted ff02::2 dev flannel.1 lladdr 33:33:00:00:00:02 NOARP
 Deleted 224.0.0.22 dev cni0 lladdr 01:00:5e:00:00:16 NOARP
 Deleted ff02::1:ff5a:f6d4 dev cni0 lladdr 33:33:ff:5a:f6:d4 NOARP
 dev veth12ab lladdr 9e:88:94:92:a0:3b REACHABLE
