@@ -287,9 +287,10 @@ def _resolve(name: str, link: _Link, clustered: tuple[Path, _Cluster], used: tup
 
 
 def _server(cluster: _Cluster, name: str, path: Path, *, tls: bool) -> str:
-    server = (cluster.server or "").strip().rstrip("/")
+    server = (cluster.server or "").strip()
     if server and "://" not in server:
         server = f"{'https' if tls else 'http'}://{server}"
+    server = server.rstrip("/")
     try:
         parts = urlsplit(server)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)

@@ -52,7 +52,7 @@ class _Connection:
                 self.close()
                 raise ConnectionAbortedError
         self._http.sock.settimeout(limit)
-        self._http.putrequest("GET", self._prefix + line)
+        self._http.putrequest("GET", self._prefix + line, skip_accept_encoding=True)
         for name, value in headers:
             self._http.putheader(name, value)
         self._http.endheaders()
@@ -227,6 +227,7 @@ class PlainApi:
             connection.patience(left)
         if answer.length or (inflate is not None and not inflate.eof):
             raise http.client.IncompleteRead(b"")
+        answer.read()  # read1 leaves an answer open that has reached its length, and its connection in use
         return answer, b"".join(parts)
 
     def _lost(self, error: Exception, path: str, limit: float) -> ApiError:

@@ -133,7 +133,7 @@ class Reflector:
         if changes.whole:
             await self._tell_list(Listing(changes.changed, changes.unreadable, changes.version))
         else:
-            if changes.changed or changes.removed or self._failing:
+            if changes.changed or changes.removed or changes.version or self._failing:  # a bookmark is a sign of life
                 await self._put(self._observed(Delta(changes.changed, tuple(changes.removed))))
             if changes.unreadable:
                 what = f"{len(changes.unreadable)} changed objects of {self._resource.source.removeprefix('kube/')}"
