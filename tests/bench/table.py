@@ -68,6 +68,7 @@ class Bench(NarrowApp):
         Binding("c", "change(1)"),
         Binding("v", "change(50)"),
         Binding("t", "tick"),
+        Binding("a", "append"),
         Binding("s", "slow"),
         Binding("q", "quit"),
     ]
@@ -91,6 +92,11 @@ class Bench(NarrowApp):
         """Change the first rows."""
         self.version += 1
         self.rows[1 : count + 1] = [row(i, self.version) for i in range(1, count + 1)]
+        self.query_one(Table).set_rows(self.rows)
+
+    def action_append(self) -> None:
+        """Add a row at the end."""
+        self.rows.append(row(len(self.rows), 0))
         self.query_one(Table).set_rows(self.rows)
 
     def action_tick(self) -> None:
@@ -185,6 +191,7 @@ def measure(count: int) -> None:
     figures("one row changes", lambda: terminal.key("c"))
     figures("all visible rows change", lambda: terminal.key("v"))
     figures("a second passes, 48 ages visible", lambda: terminal.key("t"))
+    figures("a row is added out of sight", lambda: terminal.key("a"))
     figures("cursor down", lambda: terminal.key("j"))
     figures("page down", lambda: terminal.key("\x1b[6~"))
     ends = itertools.cycle("Gg")

@@ -198,8 +198,14 @@ class Lines(ScrollView, can_focus=True):
     def resize_to(self, count: int) -> None:
         """Tell Textual how many lines there are to scroll through."""
         size = Size(self.cells, count + self.HEADER)
-        if size != self.virtual_size:
+        if size == self.virtual_size:
+            return
+        if self.styles.is_auto_height or not self.size.height:
             self.virtual_size = size
+            return
+        # Setting it the usual way lays out the whole screen anew, 29 KB for one more row below what is seen.
+        self.set_reactive(Lines.virtual_size, size)
+        self._scroll_update(size)
 
     def move_to(self, index: int, *, quiet: bool = False) -> None:
         """Put the cursor on a line and that line on the screen."""
