@@ -42,8 +42,8 @@ class Layout(NamedTuple):
 def lay_out(columns: Sequence[Column], widest: Sequence[int], cells: int) -> Layout:
     """Share out ``cells`` among columns: ``widest`` is what each would need to show its widest text whole.
 
-    Columns are left out by priority, then from the right, until the rest fit at their least width; then each grows
-    towards what it needs, left to right, and what is left over goes to the columns that grow.
+    Columns are left out by priority, then from the right, until the rest fit at their least width. Then each gets
+    what it needs, those that are never left out first, and what is left over goes to the columns that grow.
     """
     shown = list(range(len(columns)))
     natural = [max(column.least, min(column.most, need)) for column, need in zip(columns, widest, strict=True)]
@@ -54,7 +54,7 @@ def lay_out(columns: Sequence[Column], widest: Sequence[int], cells: int) -> Lay
         shown.remove(max(droppable, key=lambda i: (columns[i].priority, i)))
     widths = {i: min(natural[i], columns[i].least) for i in shown}
     left = cells - sum(widths.values()) - GAP * max(0, len(shown) - 1)
-    for i in shown:
+    for i in sorted(shown, key=lambda i: (columns[i].priority, i)):
         more = max(0, min(left, natural[i] - widths[i]))
         widths[i] += more
         left -= more

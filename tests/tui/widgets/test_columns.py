@@ -31,6 +31,13 @@ def test_narrow_drops_by_priority() -> None:
     assert [placed.place for placed in lay_out(ALL, (12, 6, 4, 40), 5).shown] == [0]
 
 
+def test_the_indispensable_grow_first() -> None:
+    """A column that is never left out is whole before one that may be left out gets more than its least."""
+    seen = Column("seen", "SEEN", least=4, right=True)
+    layout = lay_out((WHY, seen), (40, 6), 24)
+    assert [placed.width for placed in layout.shown] == [17, 6]
+
+
 columns = st.builds(
     Column,
     id=st.text(max_size=3),
