@@ -32,9 +32,10 @@ u=$(id -u 2>/dev/null || echo 0)
 if timeout -k 1 5 true >/dev/null 2>&1 </dev/null; then k=yes; else k=; fi
 mark() { printf '\n%s %s\n' "$m" "$1"; printf '\n%s %s\n' "$m" "$1" >&2; }
 guard() {
-  trap 'kill "$z"; exit 0' TERM
-  sleep "$1" & z=$!; wait "$z" || exit 0
-  kill -TERM "$2"; sleep 1 & z=$!; wait "$z"; kill -KILL "$2"
+  q=$2
+  trap '[ "$!" = "$q" ] || { kill -KILL "$!"; wait "$!"; }; exit 0' TERM
+  sleep "$1" & wait "$!" || exit 0
+  kill -TERM "$q"; sleep 1 & wait "$!"; kill -KILL "$q"
 }
 within() {
   if [ "$k" ]; then timeout -k 1 "$@" </dev/null; return; fi

@@ -19,6 +19,9 @@ The kernel tells of links, addresses, routes, neighbours and forwarding entries;
 started, stopped or has failed, which changes nothing in the kernel while its VXLAN device outlives it.
 """
 
+JOURNAL: Final = ("journalctl", "-q", "-f", "-n", "0", "-o", "cat", "UNIT=k3s.service", "UNIT=k3s-agent.service")
+"""systemd's part of MONITOR alone, for a node whose kernel we hear over netlink."""
+
 _LABEL: Final = re.compile(r"^\[[A-Z]+\]")
 _LINK: Final = re.compile(r"^(?:Deleted )?[0-9]+: ")
 _STATE: Final = re.compile(r"\b(?:INCOMPLETE|REACHABLE|STALE|DELAY|PROBE|FAILED|NOARP|PERMANENT|NONE)\b")
