@@ -130,15 +130,14 @@ class Digest:
         Raises ApiError: Gone for an expired resourceVersion, ApiTimeout for silence, Refused with 422 where the
         server does not stream lists.
         """
-        while not self._ended():
+        while not self._over:
             data = await self._gather(chunks)
             for line in self._lines(data):
-                self._take(line)
+                if not self._take(line):
+                    break
                 if self._initial and self._changes.whole:
                     self._initial = False
                     yield self._told()
-                if self._ended():
-                    break
             if self.connected and not self._initial:
                 yield self._told()
         if self._error is not None:
@@ -176,9 +175,6 @@ class Digest:
             arrived.append(chunk)
         return b"".join(arrived)
 
-    def _ended(self) -> bool:
-        return self._over
-
     def _end(self, error: ApiError | None) -> None:
         self._over, self._error = True, error
 
@@ -199,28 +195,30 @@ class Digest:
         del self._rest[: end + 1]
         return [line for line in whole.split(b"\n") if line.strip()]
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> bool:
+        """Note what an event says; False where it ends the watch."""
         self.events += 1
         try:
             event = _EVENT.decode(line)
             if event.type == "BOOKMARK":
                 self._bookmark(_BOOKMARK.decode(event.object).metadata)
-                return
+                return True
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             server, path = self._where
             self._end(AnswerInvalid(f"the watch of {server}{path} sent what is no event: {detail(str(error))}"))
-            return
+            return False
         if event.type == "ERROR":
             self._end(from_status_object(bytes(event.object), *self._where))
-            return
+            return False
         try:
             key, value, version = self._decoder.object(event.object)
         except AnswerInvalid as error:
             self._changes.unreadable.append(str(error))
-            return
+            return True
         self._changes.note(key, None if event.type == "DELETED" else value)
         if version:
             self._changes.version = version
+        return True
 
     def _bookmark(self, meta: _BookmarkMeta) -> None:
         if meta.resource_version:
