@@ -4,12 +4,12 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
-from probes.collectors.events import MONITOR, relevant
-from probes.collectors.node import collect
+from probes.collectors.asking import collect, hints
 from probes.kube.client import Api
 from probes.kube.reflector import follow_kinds, follow_resource
 from probes.kube.resources import CORE, fetch, fetch_kinds
@@ -165,9 +165,9 @@ class Cluster:
         while True:
             try:
                 transport = await self._wires.transport(name, self.snapshot.nodes.get(name))
-                async for line in transport.lines(MONITOR):
-                    failures = 0
-                    if relevant(line):
+                async with aclosing(hints(transport)) as lines:
+                    async for _ in lines:
+                        failures = 0
                         changed.set()
             except TransportError:
                 # The collection fails likewise and says so; events only make it faster.

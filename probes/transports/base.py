@@ -90,7 +90,8 @@ class Transport(Protocol):
     def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
         """Run a command and yield its lines as they come, until it ends; raises TransportError.
 
-        Leave it with ``contextlib.aclosing``: closing the generator ends the command.
+        Its standard input stays open for as long: a command may read it to learn that nobody listens any more. Leave
+        the generator with ``contextlib.aclosing``: closing it ends the command.
         """
 
     async def close(self) -> None:

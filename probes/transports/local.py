@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar, cast
@@ -48,7 +48,7 @@ class LocalTransport:
 
     async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
         """Run a command and yield its lines; see Transport."""
-        async with _started(argv, DEVNULL, _ByLine(self._host)) as stream:
+        async with _started(argv, PIPE, _ByLine(self._host)) as stream:
             while (line := await stream.lines.next()) is not None:
                 yield line
             await stream.ended

@@ -56,7 +56,6 @@ class Wire:
         """Run a command line and yield what it says; raises CommandFailed where it ends with an error."""
         channel, stream = await self._start(Stream, line)
         try:
-            channel.write_eof()
             while (text := await stream.next()) is not None:
                 yield text
         finally:

@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from probes.cluster import Cluster, Wires
+from probes.collectors.asking import is_here
 from probes.kube.client import connect
 from probes.kube.errors import ApiError
 from probes.kube.kubeconfig import read
 from probes.model.kube import Node
 from probes.transports.base import Transport
+from probes.transports.local import LocalTransport
 from probes.transports.ssh import SshPool, SshSettings
 from probes.transports.sshconfig import SshConfig, read_ssh_config
 from tui.cli.place import Place, PlaceError
@@ -28,6 +30,8 @@ class Hosts:
     async def transport(self, name: str, node: Node | None) -> Transport:
         """Make the way to a node; raises TransportError where ssh's configuration cannot be honoured."""
         said = self._settings.nodes.get(name, HostSettings())
+        if not said.host and node is not None and is_here(node.internal_ips):
+            return LocalTransport(name)
         key = (said.user or self._settings.user, said.jump or self._settings.jump)
         pool = self._pools.get(key)
         if pool is None:
