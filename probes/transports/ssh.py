@@ -275,6 +275,7 @@ class SshTransport:
         A command that does not end in time takes its connection with it: the host may hang, and the next use connects
         anew.
         """
+        await self._pool.connect(self._link)  # before there is a queue for room: all share one failure
         async with self._link.commands:
             try:
                 return await self._run(argv, stdin, timeout)

@@ -99,10 +99,10 @@ async def test_lines(here: Transport) -> None:
 
 async def test_lines_that_fail(here: Transport) -> None:
     """A stream whose command fails ends with CommandFailed: its status and its first word on stderr."""
-    got = []
+    lines = here.lines(["sh", "-c", "echo a; echo bad thing >&2; exit 4"])
+    assert await anext(lines) == "a"
     with pytest.raises(CommandFailed, match=r"^`sh` on node1 ended with status 4: bad thing$") as caught:
-        async with aclosing(here.lines(["sh", "-c", "echo a; echo bad thing >&2; exit 4"])) as lines:
-            got.extend([line async for line in lines])
+        await anext(lines)
     assert caught.value.returncode == 4
     with pytest.raises(CommandFailed, match="not found") as caught:
         await anext(here.lines(["no-such-program"]))
