@@ -12,7 +12,7 @@ from tests.testbed import assembly, cache, cgroups, network, state, topology, wo
 from tests.testbed.cgroups import ControlGroup
 from tests.testbed.commands import TestbedError, run, wait_until
 from tests.testbed.network import Fabric
-from tests.testbed.nodes import Machines
+from tests.testbed.nodes import Machines, propagation_folders
 from tests.testbed.pki import Pki
 from tests.testbed.plane import Plane
 
@@ -150,6 +150,8 @@ class Testbed:
         self.group.kill()
         state.unmount(self.ident)
         network.remove(self.ident)
+        for path in propagation_folders(self.fabric):
+            path.rmdir()
         self.group.remove()
         state.forget(self.ident)
 
@@ -159,7 +161,8 @@ class Testbed:
         found += [f"namespace {name}" for name in network.namespaces(self.ident)]
         found += [f"mount {point}" for point in state.mounts(self.ident)]
         found += [f"control group {path}" for path in self.group.roots if path.exists()]
-        return found + [f"path {path}" for path in (self.folder, state.file(self.ident)) if path.exists()]
+        paths = [path for path in (self.folder, state.file(self.ident)) if path.exists()]
+        return found + [f"path {path}" for path in [*paths, *propagation_folders(self.fabric)]]
 
     def operator_command(self, argv: Sequence[str]) -> list[str]:
         """Give the command that runs `argv` where the operator sits: reaches nodes and API, nothing else."""

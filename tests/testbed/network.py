@@ -36,8 +36,8 @@ class Fabric:
         self._batch("lan", ["link add lan type bridge", "link set lan up"])
         hosts = {"router": topology.ROUTER_ADDRESS, "operator": topology.OPERATOR_ADDRESS}
         hosts |= {node.name: node.address for node in self.nodes}
-        for index, (place, address) in enumerate(hosts.items()):
-            self._wire(place, f"port{index}")
+        for place, address in hosts.items():
+            self._wire(place)
             self._batch(place, [f"addr add {address}/24 dev eth0", "link set eth0 up"])
             if place != "router":
                 self._batch(place, [f"route add default via {topology.ROUTER_ADDRESS}"])
@@ -46,9 +46,9 @@ class Fabric:
             run(("ip", "netns", "exec", self.netns(place), "sysctl", "-qw", "net.ipv4.ip_forward=1"))
         self._write_names()
 
-    def _wire(self, place: str, port: str) -> None:
-        run(wire(self.netns(place), "eth0", self.netns("lan"), port))
-        self._batch("lan", [f"link set {port} master lan", f"link set {port} up"])
+    def _wire(self, place: str) -> None:
+        run(wire(self.netns(place), "eth0", self.netns("lan"), port(place)))
+        self._batch("lan", [f"link set {port(place)} master lan", f"link set {port(place)} up"])
 
     def _build_world(self) -> None:
         run(wire(self.netns("router"), "eth1", self.netns("world"), "eth0"))
@@ -76,6 +76,11 @@ class Fabric:
     def inside(self, place: str, argv: Sequence[str]) -> list[str]:
         """Give the command that runs `argv` in the namespace of a place."""
         return ["ip", "netns", "exec", self.netns(place), *argv]
+
+
+def port(place: str) -> str:
+    """Name the switch's port (a link of the place `lan`) that a place is plugged into."""
+    return f"to-{place}"
 
 
 def wire(netns: str, ifname: str, peer_netns: str, peer: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from tests.testbed.network import Fabric
 from tests.testbed.pki import Pki
 
 TWIN = Path(__file__).parent / "twin"
+PROPAGATE = Path("/run/systemd/nspawn/propagate")
 AGENT = "var/lib/rancher/k3s/agent"
 USERS = {"root": "root", "ops": "home/ops", "guest": "home/guest"}
 
@@ -52,6 +53,11 @@ from twin.__main__ import main
 
 sys.exit(main())
 """
+
+
+def propagation_folders(fabric: Fabric) -> list[Path]:
+    """List what systemd-nspawn leaves of killed machines on the machine."""
+    return sorted(PROPAGATE.glob(f"{fabric.netns('')}*"))
 
 
 @dataclass(frozen=True)
@@ -130,13 +136,14 @@ class Machines:
         command = [
             *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--settings=no"),
             *("--capability=all", "--resolv-conf=off", "--timezone=off", "--link-journal=no"),
-            *(f"--directory={self.root(name)}", f"--machine={name}", f"--hostname={name}", "--console=pipe"),
+            *(f"--directory={self.root(name)}", f"--hostname={name}", "--console=pipe"),
+            f"--machine={self.fabric.netns(name)}",
             f"--network-namespace-path=/run/netns/{self.fabric.netns(name)}",
         ]
-        # A node may set its own network's sysctls and no other.
-        writable = ("env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network")
+        # A node may set its own network's sysctls and no other. A lock would stay behind after `halt`.
+        settings = ("env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network", "SYSTEMD_NSPAWN_LOCK=0")
         log = self.folder / name / "console.log"
-        self.group.start(f"machine-{name}", [*writable, *command], log)
+        self.group.start(f"machine-{name}", [*settings, *command], log)
 
     def halt(self, name: str) -> None:
         """End a machine at once, as a power cut does."""

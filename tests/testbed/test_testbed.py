@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.testbed import outages
 from tests.testbed.assembly import REPOSITORY
 from tests.testbed.cluster import Testbed, sweep_orphans
 from tests.testbed.commands import run, wait_until
@@ -234,14 +235,31 @@ def test_a_user_with_few_rights_is_refused(testbed: Testbed) -> None:
 def test_api_outage_leaves_the_nodes_as_they_are(testbed: Testbed) -> None:
     """Without an API the overlay goes on, and leases are renewed once it is back."""
     renewed = renew_time(testbed, "samwise")
-    testbed.plane.stop("apiserver")
-    try:
+    with outages.api_down(testbed):
         assert testbed.kubectl("get", "nodes", check=False).returncode != 0
         assert pod_ping(testbed, "boromir", "samwise", 1422)
-    finally:
-        testbed.plane.start("apiserver")
-        testbed.plane.wait_ready(testbed.kubeconfig_of("admin"))
     wait_until(lambda: renew_time(testbed, "samwise") != renewed, 30, "a lease renewal")
+    testbed.wait_healthy()
+
+
+def test_a_hung_sshd_and_an_unplugged_node_differ(testbed: Testbed) -> None:
+    """A stopped sshd still takes connections; an unplugged node does not; both answer again afterwards."""
+    ssh = ("ssh", "-F", str(testbed.ssh_config), "-o", "ConnectTimeout=1", "samwise", "true")
+    connect = ("bash", "-c", "exec 3<>/dev/tcp/192.0.2.12/22")
+    with outages.hung_sshd(testbed, "samwise"):
+        assert testbed.operator(connect, check=False).returncode == 0
+        assert testbed.operator(ssh, check=False).returncode == 255
+    with outages.unplugged(testbed, "samwise"):
+        assert testbed.operator(ssh, check=False).returncode == 255
+        assert testbed.run_on("samwise", ("cat", "/sys/class/net/eth0/operstate")).stdout == "up\n"
+    assert testbed.operator(ssh).returncode == 0
+
+
+def test_a_stopped_unit_leaves_the_overlay(testbed: Testbed) -> None:
+    """With k3s-agent stopped, pods still reach each other and keep their namespaces."""
+    with outages.stopped_unit(testbed, "samwise"):
+        assert pod_ping(testbed, "boromir", "samwise", 1422)
+        assert peer_entries(testbed, "samwise") == (2, 2, 2)
     testbed.wait_healthy()
 
 
