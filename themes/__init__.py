@@ -8,6 +8,7 @@ variable ``$tone-NAME``, its attributes ``$tone-NAME-style`` and its background,
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -127,8 +128,13 @@ def defaults() -> dict[str, str]:
 
     Return them from ``App.get_theme_variable_defaults``, or TCSS that names a tone fails to parse under such a theme.
     """
-    variables = load()[DEFAULT].variables
-    return {key: value for key, value in variables.items() if key.startswith("tone-")}
+    return dict(_default_tones())
+
+
+@cache
+def _default_tones() -> tuple[tuple[str, str], ...]:
+    text = (files(__name__) / f"{DEFAULT}.toml").read_text(encoding="utf-8")
+    return tuple((key, value) for key, value in parse(text).variables.items() if key.startswith("tone-"))
 
 
 def _read(path: Path) -> str:

@@ -246,6 +246,18 @@ async def test_narrow_says_what_is_hidden() -> None:
         assert table.cursor_key == "n1"
 
 
+async def test_auto_height_follows_the_rows() -> None:
+    """Where its height is automatic the table is as high as its rows and header."""
+    app = TableApp(Spy())
+    app.table.styles.height = "auto"
+    async with app.run_test(size=(80, 20)) as pilot:
+        table = await shown(pilot, [row(i) for i in range(3)])
+        assert table.size.height == 4
+        await shown(pilot, [row(i) for i in range(7)])
+        assert table.size.height == 8
+        assert screen(app)[7].startswith("node-6")
+
+
 async def test_placeholder() -> None:
     """An empty table says why it is empty, and stops saying it when rows come."""
     app = TableApp(Spy())
