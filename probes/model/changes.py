@@ -28,7 +28,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def changes(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
-    """List what changed, nodes first; what is seen for the first time is no change."""
+    """List what changed, sources first; what is seen for the first time is no change, but that a node answers is."""
     found = [*_sources(before, after), *_nodes(before, after), *_networks(before, after), *_flux(before, after)]
     return tuple(msgspec.structs.replace(change, at=after.at) for change in found)
 
@@ -36,10 +36,11 @@ def changes(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
 def _sources(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     for name, state in after.sources.items():
         old = before.sources.get(name)
-        if old is not None and old.status not in {state.status, "loading"}:
-            subject, what = (name.removeprefix(NODE), "answers") if name.startswith(NODE) else ("API", name)
-            said = f"{state.status}: {state.reason}" if state.reason else state.status
-            yield Change(0, subject, what, old.status, said)
+        said = f"{state.status}: {state.reason}" if state.reason else state.status
+        if name.startswith(NODE) and (old is None or old.status != state.status):
+            yield Change(0, name.removeprefix(NODE), "answer", old.status if old else "", said)
+        elif old is not None and old.status not in {state.status, "loading"}:
+            yield Change(0, "API", name, old.status, said)
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T, T]]:
