@@ -46,6 +46,7 @@ STEPS: Final = (
 _GAPS: Final[dict[str, Callable[[Outputs], str]]] = {
     "links": links.gap,
     "routes": routes.gap,
+    "neighbors": neighbors.gap,
     "resolvers": resolvers.gap,
 }
 ARGV: Final = ("sh", "-s")

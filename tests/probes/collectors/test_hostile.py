@@ -39,9 +39,9 @@ CAPTURES = Path(__file__).parent / "captures"
 STDOUT = (CAPTURES / "debian12.stdout").read_bytes()
 STDERR = (CAPTURES / "debian12.stderr").read_bytes()
 REAL = batch.split(STDOUT, STDERR, NONCE, node.STEPS)
-FALLBACK = batch.split(
-    (CAPTURES / "busybox.stdout").read_bytes(), (CAPTURES / "busybox.stderr").read_bytes(), NONCE, node.STEPS
-)
+FALLBACKS = [
+    batch.split((CAPTURES / f"{name}.stdout").read_bytes(), b"", NONCE, node.STEPS) for name in ("no-json", "bare")
+]
 
 PARSERS: dict[str, tuple[Callable[[Outputs], object], tuple[str, ...]]] = {
     "links": (links.parse, ("links",)),
@@ -49,7 +49,10 @@ PARSERS: dict[str, tuple[Callable[[Outputs], object], tuple[str, ...]]] = {
     "routes": (routes.parse, ("routes", "routes6")),
     "routes-proc": (routes.parse, ("routes-proc",)),
     "neighbors": (neighbors.parse, ("neighbors",)),
+    "neighbors-text": (neighbors.parse, ("neighbors-text",)),
+    "neighbors-proc": (neighbors.parse, ("neighbors-proc",)),
     "fdb": (fdb.parse, ("fdb", "links")),
+    "fdb-text": (fdb.parse, ("fdb-text",)),
     "sockets": (sockets.parse, ("udp", "udp6")),
     "subnet-env": (flannel.parse_subnet_env, ("subnet-env", "subnet-env-stat")),
     "copies": (flannel.parse_copies, ("copies",)),
@@ -153,7 +156,7 @@ def test_garbage(name: str, data: st.DataObject) -> None:
 def test_mutated_captures(name: str, data: st.DataObject) -> None:
     """A real answer with a piece cut out, doubled or replaced."""
     parse, steps = PARSERS[name]
-    source = FALLBACK if steps[0] in {"links-sys", "routes-proc"} else REAL
+    source = next(s for s in (REAL, *FALLBACKS) if steps[0] in s)
     outputs = {step: source[step] for step in steps if step in source}
     step = data.draw(st.sampled_from(sorted(outputs)))
     text = outputs[step].stdout
