@@ -88,7 +88,8 @@ class Api:
             return web.Response(body=discovery.OPENAPI, content_type="application/octet-stream")
         words = path.split("/")[1:]
         if words[-1].endswith("reviews") and request.method == "POST":
-            return answer({**await writes.body_of(request), "status": {"allowed": True}}, 201)
+            kind = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}}
+            return answer(kind | {"spec": {}, "status": {"allowed": True}}, 201)
         return await self._resource(request, words)
 
     def _discover(self, path: str) -> dict[str, Any] | None:

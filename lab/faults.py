@@ -72,10 +72,12 @@ def _lose_subnet_env(world: World, section: Section, _now: float) -> None:
 
 
 def _restarted(world: World, section: Section, now: float) -> None:
-    """k3s was restarted at a time, by systemd so and so often."""
+    """k3s was restarted at a time, by systemd so and so often; ``flannel: false`` if flannel did not come up."""
     machine = _machine(world, section)
     machine.start_unit(now + section.offset("at"))
     machine.unit.n_restarts = section.number("restarts", 0)
+    if machine.overlay.subnet_env is not None and section.flag("flannel", default=True):
+        machine.overlay.subnet_env.written_at = machine.unit.started_at + 7
 
 
 def _recreate_pod(world: World, section: Section, now: float) -> None:

@@ -85,6 +85,8 @@ def add_flux(world: World, section: Section, now: float) -> None:
         set_ready(obj, "True", reason, message, since)
         _add_revision(kind, obj, revision, now + section.offset("artifact", "-2d"), section.number("size", 183204))
         _add_failure(world, section, obj, now)
+    if arrives := section.text("arrives", ""):
+        world.arrivals[(kind.kind, namespace, name)] = arrives
     section.close()
     world.store.create(kind, obj)
 
@@ -199,7 +201,9 @@ def add_secret(world: World, section: Section, now: float) -> None:
     set_ready(obj, "True", *success(kind.kind, obj, ""), now + section.offset("since", "-12d"))
     if "failure" in section:
         failure = section.section("failure")
-        set_ready(obj, "False", failure.text("reason"), failure.text("message"), now + failure.offset("since"))
+        reason, message = failure.text("reason"), failure.text("message")
+        set_ready(obj, "False", reason, message, now + failure.offset("since"))
+        world.failures[(kind.kind, meta.get("namespace", ""), name)] = Failure(reason, message)
         failure.close()
     status["conditions"][0].pop("observedGeneration")
     section.close()

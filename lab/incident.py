@@ -83,6 +83,7 @@ def build(incident: Incident, world: World) -> World:
     _add_namespaces(world, root, now)
     for section in root.sections("pods"):
         _add_pod(world, section, now)
+    _add_workloads(world)
     for section in root.sections("flux"):
         fluxobjects.add_flux(world, section, now)
     for section in root.sections("secrets"):
@@ -188,6 +189,21 @@ def _add_pod(world: World, section: Section, now: float) -> None:
     mtu = section.number("mtu") if "mtu" in section else None
     section.close()
     world.run_pod(pod, mtu)
+
+
+def _add_workloads(world: World) -> None:
+    """Create the DaemonSets and Deployments that the pods' owners imply; a ReplicaSet's name ends in its hash."""
+    owners: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for pod in world.store.objects(BY_KIND["Pod"]):
+        for owner in pod["metadata"].get("ownerReferences", []):
+            name = owner["name"]
+            kind = owner["kind"]
+            if kind == "ReplicaSet":
+                kind, name = "Deployment", name.rpartition("-")[0]
+            if kind in BY_KIND:
+                owners.setdefault((kind, pod["metadata"]["namespace"], name), []).append(pod)
+    for (kind, namespace, name), pods in owners.items():
+        world.store.create(BY_KIND[kind], manifests.workload(kind, namespace, name, pods))
 
 
 def _add_event(world: World, section: Section, now: float) -> None:

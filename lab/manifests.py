@@ -190,6 +190,29 @@ def pod(
     }
 
 
+def workload(kind: str, namespace: str, name: str, pods: list[Object]) -> Object:
+    """Make the DaemonSet or Deployment that owns some pods."""
+    labels = pods[0]["metadata"]["labels"]
+    ready = sum(1 for p in pods if all(c["ready"] for c in p["status"]["containerStatuses"]))
+    created = min(p["metadata"]["creationTimestamp"] for p in pods)
+    spec: Object = {
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": pods[0]["spec"]["containers"]}},
+    }
+    count = len(pods)
+    if kind == "Deployment":
+        spec["replicas"] = count
+        status = {"replicas": count, "readyReplicas": ready, "availableReplicas": ready, "updatedReplicas": count}
+    else:
+        status = {"desiredNumberScheduled": count, "currentNumberScheduled": count, "numberReady": ready}
+        status |= {"numberMisscheduled": 0, "updatedNumberScheduled": count, "numberAvailable": ready}
+    return {
+        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": created, "generation": 1},
+        "spec": spec,
+        "status": status | {"observedGeneration": 1},
+    }
+
+
 def replacement(old: Object, salt: int, at: float) -> Object:
     """Make the Pod that an owner makes in place of one that is gone: same spec and node, new name, no status."""
     new = deepcopy(old)

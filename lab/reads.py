@@ -70,8 +70,7 @@ async def list_objects(request: web.Request, store: Store, query: Query) -> web.
         last = page[-1].obj["metadata"]
         meta["continue"] = _token(revision, (last.get("namespace", ""), last["name"]))
         if query.test is None and not query.namespace:
-            behind = sum(1 for _ in store.entries(query.kind, "", (last.get("namespace", ""), last["name"])))
-            meta["remainingItemCount"] = behind
+            meta["remainingItemCount"] = store.behind(query.kind, (last.get("namespace", ""), last["name"]))
     if query.as_table:
         return answer(tables.table(query.kind, (e.obj for e in shown), meta, store.clock()))
     return await _send_list(request, query.kind, shown, meta)

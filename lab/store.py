@@ -86,6 +86,11 @@ class Store:
             if (not namespace or key[0] == namespace) and (entry := shelf.entries.get(key)):
                 yield entry
 
+    def behind(self, kind: Kind, key: Key) -> int:
+        """How many objects come after a key."""
+        keys = self._shelf(kind).keys
+        return len(keys) - bisect_right(keys, key)
+
     def objects(self, kind: Kind, namespace: str = "") -> list[Object]:
         """List the objects of a kind, to be read only."""
         return [entry.obj for entry in self.entries(kind, namespace)]

@@ -51,6 +51,8 @@ class World:
     store: Store = field(init=False)
     failures: dict[tuple[str, str, str], Failure] = field(default_factory=dict)
     """(kind, namespace, name) -> what to say while its host cannot be reached."""
+    arrivals: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """(kind, namespace, name) -> the revision that waits at the remote."""
     seconds_per_restart: float = 1.5
     """How long ``systemctl restart`` takes in the demo."""
 
@@ -147,7 +149,7 @@ class World:
         return self.store.create(POD, pod)
 
     def delete_pod(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """Delete a Pod; what owns it makes another one on the same node. Gives the new Pod, None without an owner."""
+        """Delete a Pod; its owner makes another, elsewhere where this node takes none. None without an owner."""
         old = self.store.delete(POD, namespace, name).obj
         machine = self.nodes.get(old["spec"].get("nodeName", ""))
         if machine is not None:
@@ -155,12 +157,22 @@ class World:
         if not old["metadata"].get("ownerReferences"):
             return None
         new = manifests.replacement(old, self.store.revision, self.clock())
+        if old["metadata"]["ownerReferences"][0]["kind"] != "DaemonSet":
+            new["spec"]["nodeName"] = self.schedule(old["spec"].get("nodeName", ""))
         try:
             return self.run_pod(new).obj
         except FileNotFoundError as error:
             self.store.create(POD, manifests.stuck(new))
             self.store.create(BY_KIND["Event"], manifests.sandbox_failed(new, str(error), self.clock()))
             return new
+
+    def schedule(self, preferred: str = "") -> str:
+        """Choose a node for a pod: the preferred one, else the one with the fewest pods; cordoned ones take none."""
+        cordoned = {n["metadata"]["name"] for n in self.store.objects(NODE) if n["spec"].get("unschedulable")}
+        free = [machine for name, machine in self.nodes.items() if name not in cordoned]
+        if preferred in self.nodes and preferred not in cordoned:
+            return preferred
+        return min(free, key=lambda m: len(m.overlay.pods)).name if free else ""
 
     def heartbeat(self, name: str) -> None:
         """Renew a node's lease and say it is ready, as its kubelet does while it runs."""
@@ -206,7 +218,7 @@ class World:
         return peer.vtep_mac if peer else ""
 
     def _publish(self, name: str) -> None:
-        """Make the MAC is read back from the annotation, so that a restart changes nothing that peers would notice."""
+        """Annotate the MAC where it is new; a start reads it back, so a plain restart changes nothing for peers."""
         device = self.nodes[name].flannel
         if device is not None and device.address != self._vtep_mac(name):
             self.set_vtep_mac(name, device.address)

@@ -25,7 +25,9 @@ class Target:
 
 
 async def body_of(request: web.Request) -> Any:
-    """Make the JSON of a request; Refusal."""
+    """Read the JSON of a request; Refusal."""
+    if "protobuf" in request.content_type:
+        raise Refusal(415, "the body of the request was in an unknown format - accepted media types: application/json")
     try:
         return json.loads(await request.read() or b"{}")
     except ValueError as error:
@@ -75,7 +77,7 @@ def _create(world: World, kind: Kind, namespace: str, body: Any, *, dry_run: boo
     if dry_run:
         return answer(obj, 201)
     if kind.kind == "Pod" and not obj.get("spec", {}).get("nodeName") and world.nodes:
-        obj["spec"]["nodeName"] = min(world.nodes.values(), key=lambda m: len(m.overlay.pods)).name
+        obj["spec"]["nodeName"] = world.schedule()
         obj.setdefault("status", {})["phase"] = "Running"
     entry = world.run_pod(obj) if kind.kind == "Pod" else world.store.create(kind, obj)
     return answer(entry.body, 201)
@@ -103,7 +105,7 @@ def _patch(request: web.Request, world: World, kind: Kind, target: Target, body:
 
 
 def _taint(node: Object) -> None:
-    """Make a cordoned node carries the unschedulable taint, as the node lifecycle controller sees to."""
+    """Give a cordoned node the unschedulable taint, as the node lifecycle controller sees to."""
     key = "node.kubernetes.io/unschedulable"
     taints = [t for t in node["spec"].get("taints", []) if t.get("key") != key]
     if node["spec"].get("unschedulable"):
