@@ -1,0 +1,306 @@
+"""LiveScreen: a screen that shows the App's diagnosis; LiveApp: what a screen may ask of the App that shows it."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import ClassVar, Protocol
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+
+from probes.model.changes import Change
+from probes.model.flux import ObjectRef
+from probes.model.snapshot import Snapshot
+from probes.rules.finding import Diagnosis
+from tui.format import UNICODE, Glyphs
+from tui.widgets.filter import BadFilter, parse_filter
+from tui.widgets.footer import Keys
+from tui.widgets.header import Header
+from tui.widgets.narrow import NarrowApp
+from tui.widgets.pane import Pane
+from tui.widgets.prompt import Prompt
+from tui.widgets.sparkline import History
+
+
+class ReadFailed(Exception):
+    """What was asked for could not be read; its text is one sentence for the operator."""
+
+
+class Reads(Protocol):
+    """What is read only when somebody asks for it."""
+
+    async def manifest(self, ref: ObjectRef) -> str:
+        """Give an object as YAML, with what a Secret holds left out; raises ReadFailed."""
+
+    async def journal(self, node: str) -> str:
+        """Give the last lines of the journal of a node's k3s unit, oldest first; raises ReadFailed."""
+
+
+class LiveApp(NarrowApp):
+    """What a screen may ask of the App that shows it."""
+
+    diagnosis: reactive[Diagnosis] = reactive(Diagnosis(Snapshot()), repaint=False, init=False)
+    """The newest; only the App itself assigns it."""
+
+    def __init__(
+        self,
+        *,
+        glyphs: Glyphs = UNICODE,
+        reads: Reads | None = None,
+        clock: Callable[[], float] = time.time,
+        ansi_color: bool | None = None,
+    ) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self.glyphs = glyphs
+        self.reads = reads
+        self.clock = clock
+        """Tells seconds since the epoch."""
+        self.timeline: deque[Change] = deque(maxlen=1000)
+        """What changed since the App runs, oldest first."""
+        self.history: dict[str, History] = {}
+        """Values for sparklines: ``api`` is the API's latency in seconds, ``NODE/COUNTER`` a counter's growth."""
+        self.asked: dict[str, deque[str]] = {}
+        """What was typed after ``/`` and ``:``."""
+        self.since: dict[tuple[str, ObjectRef], float] = {}
+        """When the App first saw a finding, by code and subject: it began then or before."""
+
+    def open(self, ref: ObjectRef) -> None:
+        """Show an object on the screen that its kind has."""
+        raise NotImplementedError
+
+    def go(self, name: str, ref: ObjectRef | None = None) -> None:
+        """Show a screen of the catalog by its name, of an object where it is about one."""
+        raise NotImplementedError
+
+    def step(self, places: int) -> None:
+        """Go to a place visited before (-1), after (1), or to the last one (0)."""
+        raise NotImplementedError
+
+    def collect_now(self) -> None:
+        """Ask every source again, now."""
+        raise NotImplementedError
+
+    def command(self, text: str) -> str:
+        """Do what was typed after ``:``; returns what is wrong with it, empty where nothing is."""
+        raise NotImplementedError
+
+    def complete(self, text: str) -> str:
+        """Complete what was typed after ``:``; empty where nothing fits."""
+        raise NotImplementedError
+
+
+class LiveScreen(Screen[None]):
+    """A screen that shows the newest diagnosis under one header, over one line of keys."""
+
+    app = getters.app(LiveApp)
+
+    DEFAULT_CSS = """
+    LiveScreen { background: $background; }
+    LiveScreen.-asking Keys { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "slash", "prompt('/')", "Filter", key_display="/", id="filter", tooltip="Regular expression; ! inverts"
+        ),
+        Binding("colon", "prompt(':')", "Command", key_display=":", id="command", tooltip="Go anywhere by name"),
+        Binding("ctrl+z", "faults", "Faults", id="faults", tooltip="Only what is not as it should be"),
+        Binding("d", "look('describe')", "Describe", id="describe", tooltip="All that is known of it"),
+        Binding("y", "look('yaml')", "YAML", id="yaml", tooltip="The object as the API has it"),
+        Binding("l", "look('journal')", "Journal", id="journal", tooltip="The journal of the node's unit"),
+        Binding("c", "copy", "Copy", show=False, id="copy", tooltip="The row under the cursor, to the clipboard"),
+        Binding("ctrl+r", "collect", "Refresh", show=False, id="refresh", tooltip="Ask every source again, now"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Every key that works here"),
+        Binding("escape", "back", "Back", show=False, id="back", tooltip="Clear the filter, then leave"),
+        Binding("q", "leave", "Back", show=False, id="leave", tooltip="Back; on the overview, quit"),
+        Binding("left_square_bracket", "step(-1)", "Earlier", show=False, key_display="[", id="earlier"),
+        Binding("right_square_bracket", "step(1)", "Later", show=False, key_display="]", id="later"),
+        Binding("minus", "step(0)", "Last", show=False, key_display="-", id="last", tooltip="Where you were before"),
+    ]
+
+    NAME: ClassVar[str] = ""
+    """What it is called in the catalog."""
+
+    def __init__(self, ref: ObjectRef | None = None) -> None:
+        super().__init__()
+        self.ref = ref
+        """The object that it is about, or that the cursor shall be on."""
+        self._ticking: Timer | None = None
+        self._shown: Diagnosis | None = None
+        self._asking: Pane | None = None
+        """The pane whose filter is typed."""
+
+    # What subclasses say.
+
+    def body(self) -> ComposeResult:
+        """Make what is between header and keys."""
+        yield from ()
+
+    def show(self, diagnosis: Diagnosis) -> None:
+        """Show a diagnosis: called at mount, on each new one while the screen is in front, and when it comes back."""
+
+    def tick(self, now: float) -> None:
+        """Let visible ages say what is true now: called at most once a second, with seconds since the epoch."""
+        for pane in self.panes():
+            if pane.display:
+                pane.tick(now)
+
+    def subject(self) -> ObjectRef | None:
+        """Tell what is under the cursor."""
+        pane = self.pane()
+        found = pane.subject() if pane else None
+        return found or self.ref
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Tell where this is, below the context: ``("Nodes", "samwise")``; empty on the overview."""
+        return (self.NAME, *((self.ref.name,) if self.ref else ()))
+
+    def copied(self) -> str:
+        """Give the text that ``c`` copies."""
+        pane = self.pane()
+        return pane.line() if pane else ""
+
+    # What it does by itself.
+
+    def compose(self) -> ComposeResult:
+        """Put the body between header and keys."""
+        yield Header(glyphs=self.app.glyphs)
+        yield from self.body()
+        yield Prompt(glyphs=self.app.glyphs, complete=self.app.complete, asked=self.app.asked)
+        yield Keys(glyphs=self.app.glyphs)
+
+    def on_mount(self) -> None:
+        """Begin to follow the diagnosis and the clock."""
+        self.watch(self.app, "diagnosis", self._follow, init=False)
+        self._ticking = self.set_interval(1.0, self._tick)
+        self._follow(self.app.diagnosis)
+
+    def on_screen_resume(self) -> None:
+        """Show what happened meanwhile."""
+        if self._ticking:
+            self._ticking.resume()
+        self._follow(self.app.diagnosis)
+
+    def on_screen_suspend(self) -> None:
+        """Rest while another screen is in front."""
+        if self._ticking:
+            self._ticking.pause()
+
+    def panes(self) -> Iterator[Pane]:
+        """List the panes, in their order."""
+        return iter(self.query(Pane))
+
+    def pane(self) -> Pane | None:
+        """Tell which pane has the keys; where there is only one, that one."""
+        if self.focused is not None:
+            for node in self.focused.ancestors_with_self:
+                if isinstance(node, Pane):
+                    return node
+        panes = list(self.panes())
+        return panes[0] if len(panes) == 1 else None
+
+    def _follow(self, diagnosis: Diagnosis) -> None:
+        if not self.is_current or not self.is_mounted:
+            return
+        if diagnosis is self._shown:
+            return
+        self._shown = diagnosis
+        with self.app.batch_update():
+            self.query_one(Header).show(diagnosis, self.app.clock(), self.crumbs())
+            self.show(diagnosis)
+
+    def _tick(self) -> None:
+        if self.is_current:
+            now = self.app.clock()
+            self.query_one(Header).show(self.app.diagnosis, now, self.crumbs())
+            self.tick(now)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what works here."""
+        match action, parameters:
+            case "look", ("journal",):
+                subject = self.subject()
+                return subject is not None and subject.kind == "Node" and self.app.reads is not None
+            case "look", ("yaml",):
+                return self.subject() is not None and self.app.reads is not None
+            case "look", _:
+                return self.subject() is not None
+            case ("prompt", ("/",)) | ("faults", _):
+                return any(True for _ in self.panes())
+        return True
+
+    def action_prompt(self, kind: str) -> None:
+        """Open the line where a filter or a command is typed."""
+        pane = self._asking = self.pane() or next(self.panes(), None)
+        self.query_one(Prompt).ask(kind, pane.filter.text if pane and kind == "/" else "")
+
+    def on_prompt_changed(self, event: Prompt.Changed) -> None:
+        """Filter while it is typed."""
+        event.stop()
+        pane = self._asking
+        if event.kind != "/" or pane is None:
+            return
+        try:
+            pane.set_filter(parse_filter(event.text, faults_only=pane.filter.faults_only))
+        except BadFilter as error:
+            event.prompt.complain(f"no regular expression: {error}")
+
+    def on_prompt_given(self, event: Prompt.Given) -> None:
+        """Do what was typed."""
+        event.stop()
+        if event.kind == ":" and (wrong := self.app.command(event.text)):
+            self.notify(wrong, severity="warning", markup=False)
+
+    def action_faults(self) -> None:
+        """Show only what is not as it should be, or everything again."""
+        panes = list(self.panes())
+        wanted = not all(pane.filter.faults_only for pane in panes)
+        for pane in panes:
+            pane.set_filter(pane.filter._replace(faults_only=wanted))
+
+    def action_look(self, what: str) -> None:
+        """Show the object under the cursor as text."""
+        if subject := self.subject():
+            self.app.go(what, subject)
+
+    def action_copy(self) -> None:
+        """Copy the row under the cursor."""
+        if text := self.copied():
+            self.app.copy_to_clipboard(text)
+            self.notify("copied", timeout=2, markup=False)
+
+    def action_collect(self) -> None:
+        """Ask every source again."""
+        self.app.collect_now()
+
+    def action_help(self) -> None:
+        """Show every key that works here."""
+        from tui.screens.help import HelpScreen, keys_of  # noqa: PLC0415 - seldom opened
+
+        self.app.push_screen(HelpScreen(keys_of(self, self.app.glyphs)))
+
+    def action_back(self) -> None:
+        """Clear the filter; where there is none, leave."""
+        pane = self.pane()
+        if pane and pane.filter.says:
+            pane.set_filter(type(pane.filter)())
+        elif len(self.app.screen_stack) > 2:  # noqa: PLR2004 - Textual's own default screen and the overview
+            self.app.pop_screen()
+
+    def action_leave(self) -> None:
+        """Go back; on the overview, end underlay."""
+        if len(self.app.screen_stack) > 2:  # noqa: PLR2004 - as above
+            self.app.pop_screen()
+        else:
+            self.app.exit(0)
+
+    def action_step(self, places: int) -> None:
+        """Go through the places visited."""
+        self.app.step(places)
+
+    def moved(self) -> None:
+        """Offer other keys: something else is under the cursor."""
+        self.refresh_bindings()

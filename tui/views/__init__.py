@@ -1,0 +1,1 @@
+"""Views: pure functions from a diagnosis to the rows that a screen shows."""

@@ -1,0 +1,119 @@
+"""Header: which cluster this is, whether what is shown is true now, and how bad it is; one line, always there."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from probes.model.snapshot import SourceState
+from probes.rules.finding import Diagnosis, Severity
+from tui.format import Glyphs, Span, age, cut, milliseconds, status, width
+from tui.widgets.spanline import SpanLines
+
+_GAP: Final = "  "
+_LATE: Final = 90.0
+"""Seconds without a word from the API until what is shown counts as stale: its watches send bookmarks every minute."""
+_LEAST_CONTEXT: Final = 8
+
+
+class Header(SpanLines):
+    """The line at the top, and beneath it where this is."""
+
+    DEFAULT_CSS = """
+    Header { dock: top; background: $panel; }
+    """
+
+    def __init__(self, *, glyphs: Glyphs) -> None:
+        super().__init__(glyphs=glyphs)
+
+    def show(self, diagnosis: Diagnosis, now: float, crumbs: Sequence[str] = ()) -> None:
+        """Say how things are; ``now`` is seconds since the epoch."""
+        lines = [headline(diagnosis, now, self.app.size.width, self.glyphs)]
+        if crumbs:
+            lines.append(trail((diagnosis.snapshot.context or "cluster", *crumbs), self.glyphs))
+        self.set_lines(lines)
+
+
+def trail(crumbs: Sequence[str], glyphs: Glyphs) -> tuple[Span, ...]:
+    """Say where this is, from the cluster down."""
+    spans = [Span(" ")]
+    for place, crumb in enumerate(crumbs):
+        is_last = place == len(crumbs) - 1
+        spans.append(Span(crumb, "accent" if is_last else "muted"))
+        if not is_last:
+            spans.append(Span(f" {glyphs.folded} ", "muted"))
+    return tuple(spans)
+
+
+def headline(diagnosis: Diagnosis, now: float, cells: int, glyphs: Glyphs) -> tuple[Span, ...]:
+    """Say in one line which cluster, live or not, how fast, how many nodes, how bad, and that nothing is changed."""
+    made: list[Span] = []
+    for brevity in range(5):
+        made = _parts(diagnosis, now, glyphs, brevity)
+        if sum(width(span.text) for span in made) + 2 <= cells:
+            break
+    context = next(i for i, span in enumerate(made) if span.tone == "header")
+    rest = sum(width(span.text) for span in made) - width(made[context].text)
+    room = max(_LEAST_CONTEXT, cells - rest - 2)
+    made[context] = Span(cut(made[context].text, room, glyphs), "header")
+    taken = sum(width(span.text) for span in made) + 2
+    place = next((i for i, span in enumerate(made) if span.text.strip() == "READ-ONLY"), len(made))
+    return (Span(" "), *made[:place], Span(" " * max(0, cells - taken)), *made[place:], Span(" "))
+
+
+def _parts(diagnosis: Diagnosis, now: float, glyphs: Glyphs, brevity: int) -> list[Span]:
+    snapshot = diagnosis.snapshot
+    parts: list[Span] = [] if brevity > 0 else [Span("underlay", "muted"), Span(_GAP)]
+    parts += [Span(snapshot.context or "no context", "header"), Span(_GAP), _life(diagnosis, now, glyphs)]
+    if snapshot.api_latency is not None and brevity < 4:  # noqa: PLR2004 - the third thing to go
+        parts += [Span(_GAP), Span(f"api {milliseconds(snapshot.api_latency, glyphs)}", "muted")]
+    if diagnosis.views:
+        ready = sum(row.ready == "True" for row in diagnosis.nodes)
+        whole = len(diagnosis.views)
+        said = f"{whole} node{'s' if whole != 1 else ''}" if ready == whole else f"{ready}/{whole} ready"
+        parts += [Span(_GAP), Span(said, "text" if ready == whole else "warning")]
+    parts += _counts(diagnosis, glyphs, short=brevity > 1)
+    if brevity < 3:  # noqa: PLR2004 - the last thing to go but the context
+        parts += [Span(_GAP), Span("READ-ONLY", "accent")]
+        parts += [Span(_GAP), Span(_clock(now), "muted")]
+    else:
+        parts += [Span(_GAP), Span("READ-ONLY", "accent")]
+    return parts
+
+
+def _clock(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def _counts(diagnosis: Diagnosis, glyphs: Glyphs, *, short: bool) -> list[Span]:
+    counts = (
+        ("critical", diagnosis.count(Severity.CRITICAL), "critical"),
+        ("warning", diagnosis.count(Severity.WARNING), "warnings"),
+        ("unknown", len(diagnosis.gaps), "unassessed"),
+    )
+    parts: list[Span] = []
+    for name, count, word in counts:
+        said = str(count) if short else f"{count} {word[:-1] if word == 'warnings' and count == 1 else word}"
+        shown = status(name, glyphs, said)
+        parts += [Span(_GAP if not short else " " if parts else _GAP), shown if count else Span(shown.text, "muted")]
+    return parts
+
+
+def _life(diagnosis: Diagnosis, now: float, glyphs: Glyphs) -> Span:
+    """Tell whether what is shown is true now, and how old it is where it is not."""
+    state = diagnosis.snapshot.resource("nodes")
+    if state.status == "loading":
+        return Span(f"{glyphs.loading} connecting", "muted")
+    if state.status == "restricted":
+        return status("restricted", glyphs, "nodes")
+    if state.status != "ok":
+        return _lost(state, now, glyphs)
+    newest = diagnosis.snapshot.at
+    if now - newest > _LATE:
+        return status("stale", glyphs, f"stale {age(now - newest, glyphs)}")
+    return Span(f"{glyphs.live} live", "ok")
+
+
+def _lost(state: SourceState, now: float, glyphs: Glyphs) -> Span:
+    if state.at is None:
+        return status("critical", glyphs, "no API")
+    return status("stale", glyphs, f"API stale {age(now - state.at, glyphs)}")
