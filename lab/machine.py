@@ -13,6 +13,10 @@ NET_CONF = "/var/lib/rancher/k3s/agent/etc/flannel/net-conf.json"
 BRIDGE = "cni0"
 
 
+class CniError(Exception):
+    """A pod's network cannot be made; the message is the CNI plugin's."""
+
+
 @dataclass(slots=True)
 class SubnetEnv:
     """What flannel tells the CNI (k3s pkg/agent/flannel/flannel.go); ``written_at`` in seconds since the epoch."""
@@ -154,28 +158,38 @@ class Machine:
         """Its VXLAN device, where it has one."""
         return self.kernel.links.get("flannel.1")
 
+    def set_unit(self, active: str, sub: str) -> None:
+        """Move the unit to another state; listeners hear of it on the stream ``unit``."""
+        self.unit.active, self.unit.sub = active, sub
+        self._emit("unit", active)
+
     def start_unit(self, at: float) -> None:
         """Note a new start of the unit by an operator, as systemd does: a new invocation, no restarts counted."""
         self.unit.invocation_id = self._new_id()
         self.unit.started_at = at
         self.unit.n_restarts = 0
-        self.unit.active, self.unit.sub = "active", "running"
+        self.set_unit("active", "running")
+        self._emit("journal", f"Started {self.unit.name}.service - Lightweight Kubernetes.")
 
     def fail_unit(self, at: float) -> None:
         """Note that k3s exited and that systemd waits to try again."""
         self.unit.invocation_id = self._new_id()
         self.unit.started_at = at
         self.unit.n_restarts += 1
-        self.unit.active, self.unit.sub = "activating", "auto-restart"
+        self.set_unit("activating", "auto-restart")
+        self._emit("journal", f"{self.unit.name}.service: Failed with result 'exit-code'.")
 
     def attach(self, namespace: str, pod: str, ip: str = "", mtu: int | None = None) -> PodNetns:
         """Give a pod its namespace, as the CNI plugins do: the MTU is that of subnet.env at this moment.
 
-        FileNotFoundError without subnet.env (flannel's CNI plugin, loadFlannelSubnetEnv).
+        CniError in the plugins' words, without subnet.env above all.
         """
         env = self.overlay.subnet_env
         if env is None:
-            raise FileNotFoundError(SUBNET_ENV)
+            raise CniError(
+                f'plugin type="flannel" failed (add): loadFlannelSubnetEnv failed: open {SUBNET_ENV}: '
+                "no such file or directory"
+            )
         self._make_bridge(env)
         size = mtu or env.mtu
         digest = hashlib.sha256(f"{self.name}/{namespace}/{pod}".encode()).hexdigest()
@@ -229,10 +243,12 @@ class Machine:
         network = IPv4Network(self.shape.pod_cidr)
         taken = {p.ip for p in self.overlay.pods}
         first = int(network.network_address) + 2
-        return next(
-            ip
-            for ip in (str(IPv4Address(number)) for number in range(first, first + network.num_addresses - 3))
-            if ip not in taken
+        for number in range(first, first + network.num_addresses - 3):
+            if (ip := str(IPv4Address(number))) not in taken:
+                return ip
+        raise CniError(
+            'plugin type="flannel" failed (add): failed to delegate add: failed to allocate for range 0: '
+            f"no IP addresses available in range set: {network}"
         )
 
     def _new_id(self) -> str:

@@ -79,7 +79,9 @@ async def _session(world: World, machine: Machine, process: "asyncssh.SSHServerP
 
 
 def monitored(argv: tuple[str, ...]) -> set[str]:
-    """List the streams that ``ip monitor …`` or ``bridge monitor …`` follows; none for another command."""
+    """List the streams that ``ip monitor …``, ``bridge monitor …`` or a script of both follows; else none."""
+    if argv[:2] == ("sh", "-c") and len(argv) == len(("sh", "-c", "SCRIPT")) and "\nip -o monitor " in argv[2]:
+        return {"link", "address", "route", "neigh", "fdb", "journal"}  # the monitors and the journal side by side
     words = [word for word in argv[1:] if not word.startswith("-")]
     if argv[:1] not in {("ip",), ("bridge",)} or words[:1] != ["monitor"]:
         return set()
