@@ -122,3 +122,16 @@ async def test_jump_none(site: Site) -> None:
     site.trust(server.known)
     async with site.pool(site.host("n1", server, "ProxyJump none"), "Host *\n  ProxyJump nowhere.invalid\n") as pool:
         assert await answers(pool, "n1")
+
+
+async def test_the_way_out(site: Site) -> None:
+    """BindAddress and AddressFamily decide where a connection comes from, as ssh_config(5) says."""
+    server = site.sshd()
+    site.trust(server.known, server.known.replace("127.0.0.1", "localhost"))
+    async with site.pool(site.host("n1", server, "BindAddress 127.0.0.9")) as pool:
+        done = await pool.transport("n1").run(["printenv", "SSH_CONNECTION"], timeout=5)
+    assert done.stdout.startswith("127.0.0.9 ")
+    block = site.host("n1", server, "AddressFamily inet6").replace("HostName 127.0.0.1", "HostName localhost")
+    async with site.pool(block) as pool:
+        with pytest.raises(Unreachable):
+            await answers_one(pool)
