@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.testbed import debian
+from tests.testbed import debian, state
 from tests.testbed.commands import run
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -66,7 +66,16 @@ def ensure() -> Made:
             make_root(made.root)
         if not made.programs.is_dir():
             make_programs(made.programs)
+        if not state.present():
+            prune(made)
     return made
+
+
+def prune(made: Made) -> None:
+    """Remove what earlier recipes made; only while no testbed is up, which may stand on it."""
+    for path in home().iterdir():
+        if path.is_dir() and path not in (made.root, made.programs):
+            shutil.rmtree(path)
 
 
 @contextmanager

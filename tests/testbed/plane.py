@@ -1,5 +1,6 @@
 """The control plane: etcd, kube-apiserver and kube-controller-manager in the server node's namespace."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ rules:
   users: ["system:apiserver"]
 - level: Metadata
 """
-CONTROLLERS = "nodelifecycle,disruption,deployment,replicaset,daemonset,namespace,garbagecollector"
+CONTROLLERS = "nodelifecycle,disruption,endpoint,deployment,replicaset,daemonset,namespace,garbagecollector"
 ETCD = "http://127.0.0.1:2379"
 
 
@@ -38,6 +39,12 @@ class Plane:
     def audit_log(self) -> Path:
         """JSON lines of the API server's audit, level Metadata."""
         return self.folder / "audit.log"
+
+    def audited_verbs(self, user: str) -> list[str]:
+        """Verbs of all requests of one user so far, from the audit log's whole lines."""
+        lines = self.audit_log.read_text().split("\n")[:-1]
+        records = [json.loads(line) for line in lines]
+        return [str(each["verb"]) for each in records if each["user"].get("username") == user]
 
     @property
     def controllers_kubeconfig(self) -> Path:

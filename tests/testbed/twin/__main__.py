@@ -28,17 +28,20 @@ def run_or_die(name: str, follow: Callable[[], None]) -> None:
     os._exit(1)
 
 
-def follow_with_patience(follow: Callable[[], None]) -> None:
-    """Follow a watch through outages of the API, as an informer does."""
-    from .api import ApiError  # noqa: PLC0415 - see main
+def patient(follow: Callable[[], None]) -> Callable[[], None]:
+    """Give the same watch made to outlive outages of the API, as an informer does."""
+    from .api import ApiError  # noqa: PLC0415 - see serve
 
-    pause = threading.Event()
-    while True:
-        try:
-            follow()
-        except ApiError as error:
-            print(f"watch ended: {error}", flush=True)
-            pause.wait(1.0)
+    def follow_patiently() -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                follow()
+            except ApiError as error:
+                print(f"watch ended: {error}")
+                pause.wait(1.0)
+
+    return follow_patiently
 
 
 def main() -> int:
@@ -59,6 +62,7 @@ def serve() -> int:
     from .api import Api, ApiError  # noqa: PLC0415
     from .kernel import CommandError  # noqa: PLC0415
     from .pods import Pods  # noqa: PLC0415
+    from .services import Services  # noqa: PLC0415
     from .settings import Settings  # noqa: PLC0415
 
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -81,12 +85,10 @@ def serve() -> int:
     except (CommandError, ApiError, ValueError, KeyError) as error:
         print(f'level=fatal msg="flannel exited: {error}"', file=sys.stderr)
         return 1
-    pods = Pods(settings)
-    threading.Thread(
-        target=run_or_die, args=("kubelet", lambda: follow_with_patience(pods.follow)), daemon=True
-    ).start()
-    peers = flannel.Peers(settings)
-    run_or_die("flannel", lambda: follow_with_patience(peers.follow))
+    parts: dict[str, Pods | Services] = {"kubelet": Pods(settings), "kube-proxy": Services(settings)}
+    for name, part in parts.items():
+        threading.Thread(target=run_or_die, args=(name, patient(part.follow)), daemon=True).start()
+    run_or_die("flannel", patient(flannel.Peers(settings).follow))
     return 1
 
 
