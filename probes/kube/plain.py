@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,83 +29,106 @@ _CHUNK: Final = 1 << 16
 
 
 class _Connection:
-    """One connection to the API; its methods block."""
+    """One connection to the API; its methods block, and run one at a time in a thread of ``in_thread``."""
 
     def __init__(self, server: str, security: ssl.SSLContext | None, tls_server_name: str) -> None:
         parts = urlsplit(server)
         host = parts.hostname or ""
-        port = parts.port or (443 if security else 80)
+        self._address = (host, parts.port or (443 if security else 80))
         self._prefix = parts.path
-        self._address = (host, port)
         self._security = security
         self._name = tls_server_name or host
-        self._http = http.client.HTTPConnection(host, port, timeout=shared.CONNECT_TIMEOUT)
+        self._http = http.client.HTTPConnection(*self._address)
+        self._sock: socket.socket | None = None
+        """Ours as well as http.client's, which lets go of it with the head of an answer that ends the connection."""
+        self._answer: http.client.HTTPResponse | None = None
+        self._lock = threading.Lock()
+        self._busy = False
         self.used = False
         self.closed = False
 
     def request(self, line: str, headers: list[tuple[str, str]], limit: float) -> http.client.HTTPResponse:
         """Send a GET and read the head of its answer, connecting where needed; raises OSError, HTTPException."""
-        if self._http.sock is None:
-            sock = socket.create_connection(self._address, timeout=min(shared.CONNECT_TIMEOUT, limit))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._http.sock = self._security.wrap_socket(sock, server_hostname=self._name) if self._security else sock
-            if self.closed:  # while it connected
-                self.close()
-                raise ConnectionAbortedError
-        self._http.sock.settimeout(limit)
+        if self._sock is None:
+            self._connect(limit)
+        self.patience(limit)
         self._http.putrequest("GET", self._prefix + line, skip_accept_encoding=True)
         for name, value in headers:
             self._http.putheader(name, value)
         self._http.endheaders()
-        answer = self._http.getresponse()
+        self._answer = self._http.getresponse()
         self.used = True
-        return answer
+        return self._answer
+
+    def _connect(self, limit: float) -> None:
+        sock = socket.create_connection(self._address, timeout=min(shared.CONNECT_TIMEOUT, limit))
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._security is not None:
+                sock = self._security.wrap_socket(sock, server_hostname=self._name)
+        except OSError:
+            sock.close()
+            raise
+        with self._lock:
+            self._sock = self._http.sock = sock
+            if self.closed:
+                raise ConnectionAbortedError
 
     def patience(self, limit: float) -> None:
         """Bound the next read."""
-        if self._http.sock is not None:
-            self._http.sock.settimeout(max(limit, 0.001))
+        if self._sock is not None:
+            self._sock.settimeout(max(limit, 0.001))
 
     def close(self) -> None:
-        """Close the socket; a thread that reads from it ends with an error."""
-        self.closed = True
-        sock = self._http.sock
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        self._http.close()
+        """End it, from any thread: a thread that reads from it ends with an error, and then lets go of it."""
+        with self._lock:
+            self.closed = True
+            if self._sock is not None:
+                with contextlib.suppress(OSError):
+                    self._sock.shutdown(socket.SHUT_RDWR)
+            if not self._busy:
+                self._release()
 
+    def _release(self) -> None:
+        for part in (self._answer, self._http, self._sock):
+            if part is not None:
+                with contextlib.suppress(OSError):
+                    part.close()
 
-async def _in_thread(call: Callable[[], T], cancel: Callable[[], None]) -> T:
-    """Run a blocking call in a daemon thread, which does not hold up the end of the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
+    async def in_thread(self, call: Callable[[], T]) -> T:
+        """Run a blocking call in a daemon thread, which does not hold up the end of the process."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
+        def settle(result: T | None, error: BaseException | None) -> None:
+            if done.cancelled():
+                return
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(result)  # type: ignore[arg-type]
 
-    def run() -> None:
-        result, failure = None, None
+        def run() -> None:
+            result: T | None = None
+            failure: BaseException | None = None
+            try:
+                result = call()
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits, not to the thread
+                failure = error
+            with self._lock:
+                self._busy = False
+                if self.closed:
+                    self._release()
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle, result, failure)
+
+        self._busy = True
+        threading.Thread(target=run, name="kube-get", daemon=True).start()
         try:
-            result = call()
-        except (ApiError, OSError, http.client.HTTPException, ValueError) as error:
-            failure = error
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits, not to the thread
-            failure = error  # type: ignore[assignment]
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    threading.Thread(target=run, name="kube-get", daemon=True).start()
-    try:
-        return await done
-    except asyncio.CancelledError:
-        cancel()
-        raise
+            return await done
+        except asyncio.CancelledError:
+            self.close()
+            raise
 
 
 class PlainApi:
@@ -135,10 +159,7 @@ class PlainApi:
             connection = self._idle.pop() if self._idle else self._connection()
             reused = connection.used
             try:
-                answer, body = await _in_thread(
-                    lambda c=connection: self._read(c, path, query, timeout),  # type: ignore[misc]
-                    connection.close,
-                )
+                answer, body = await connection.in_thread(partial(self._read, connection, path, query, timeout))
             except (http.client.HTTPException, OSError) as error:
                 connection.close()
                 if reused and attempt == 0 and not isinstance(error, TimeoutError):
@@ -166,12 +187,12 @@ class PlainApi:
         """Read an answer that does not end, after an empty chunk when it begins; raises ApiError."""
         connection = self._connection()
         try:
-            answer = await _in_thread(lambda: self._head(connection, path, query, idle, gzip=False), connection.close)
+            answer = await connection.in_thread(lambda: self._head(connection, path, query, idle, gzip=False))
             if answer.status != http.HTTPStatus.OK:
-                body = await _in_thread(lambda: answer.read(_CHUNK), connection.close)
+                body = await connection.in_thread(lambda: answer.read(_CHUNK))
                 raise from_status(answer.status, body, self.server, path)
             yield b""
-            while chunk := await _in_thread(lambda: answer.read1(_CHUNK), connection.close):
+            while chunk := await connection.in_thread(lambda: answer.read1(_CHUNK)):
                 yield chunk
         except (http.client.HTTPException, OSError) as error:
             raise self._lost(error, path, idle) from error

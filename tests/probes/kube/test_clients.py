@@ -368,14 +368,43 @@ async def test_a_cut_stream_is_unreachable(fake: FakeApi, open_api: Open) -> Non
 
 async def test_a_cancelled_get_ends_at_once(fake: FakeApi, open_api: Open) -> None:
     """Whoever gives up does not wait for the server, and the client goes on working."""
-    fake.once[NODES] = [hang(fake)]
+    asked = asyncio.Event()
+
+    async def never(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        return await hang(fake)(request)
+
+    fake.once[NODES] = [never]
     fake.lists[NODES] = []
     api = open_api(fake.url)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await api.get(NODES)
+    given_up = asyncio.ensure_future(api.get(NODES))
+    await asked.wait()
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
 
     assert b"items" in await api.get(NODES)
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"])
+async def test_an_answer_without_length_that_stops(open_api: Open, head: bytes) -> None:
+    """An answer that lasts as long as its connection does is given up in time, and its connection with it."""
+    hung_up = asyncio.Event()
+
+    async def stop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + b'{"items":[')
+        assert await reader.read() == b""
+        hung_up.set()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(stop, "127.0.0.1", 0) as server:
+        api = open_api(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(ApiTimeout):
+            await api.get(NODES, timeout=0.2)
+        async with asyncio.timeout(5):
+            await hung_up.wait()
 
 
 async def test_a_ca_that_is_none(fake_tls: FakeApi, open_api: Open) -> None:
