@@ -1,0 +1,103 @@
+"""A node as one document: how it is, its packet path, its peers, and every fact behind them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from probes.model.changes import Change
+from probes.rules.finding import Diagnosis, Finding, Severity
+from tui.format import UNICODE, Glyphs, Span, age, status
+from tui.views.host import (
+    Section,
+    copies_section,
+    counter_section,
+    gap_section,
+    kernel_section,
+    resolver_section,
+    unit_section,
+)
+from tui.views.links import link_section, route_section, vxlan_section
+from tui.views.path import packet_path
+from tui.views.peers import peer_section
+from tui.views.timeline import COLUMNS, change_rows
+from tui.widgets.blocks import Block, Drawn, Field, Fields, Grid, Heading, Line, Paragraph, Part, sections
+from tui.widgets.cells import Ticking
+from tui.widgets.packet_path import PacketPath
+
+SEVERITY: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
+
+
+def seen(at: float | None, now: float) -> Span:
+    """Say when a node last answered."""
+    return Span("never seen", "unknown") if at is None else Span(f"seen {age(now - at)} ago", "muted")
+
+
+def node_document(
+    diagnosis: Diagnosis,
+    name: str,
+    changes: Sequence[Change] = (),
+    counters: Mapping[str, int] | None = None,
+    glyphs: Glyphs = UNICODE,
+) -> tuple[Block, ...]:
+    """Write a node up, the answer first.
+
+    ``changes``: the timeline, of all. ``counters``: what the node's counters were when somebody began to look.
+    """
+    if name not in diagnosis.views:
+        return (Paragraph(f"No node {name} is known: neither the API nor the settings name it.", "unknown"),)
+    parts: list[Section | None] = [
+        peer_section(diagnosis, name, glyphs),
+        vxlan_section(diagnosis, name, glyphs),
+        link_section(diagnosis, name, glyphs),
+        route_section(diagnosis, name, glyphs),
+        unit_section(diagnosis, name, glyphs),
+        resolver_section(diagnosis, name, glyphs),
+        copies_section(diagnosis, name, glyphs),
+        counter_section(diagnosis, name, counters or {}, glyphs),
+        kernel_section(diagnosis, name, glyphs),
+        (Heading("Changes"), (Grid(COLUMNS, change_rows(changes, glyphs, subject=name), Span("none yet", "muted")),)),
+    ]
+    hops = packet_path(diagnosis, name, glyphs)
+    path: tuple[Block, ...] = (PacketPath(hops),) if hops else (_never(diagnosis, name),)
+    head = (_line(diagnosis, name, glyphs), *_findings(diagnosis, name, glyphs), *path)
+    # What is not known goes before what is, without a number: the others keep theirs.
+    heading, why = gap_section(diagnosis, name, glyphs) or (None, ())
+    gaps = (heading, *why) if heading else ()
+    return (*head, *gaps, *sections(filter(None, parts)))
+
+
+def _never(diagnosis: Diagnosis, name: str) -> Paragraph:
+    state = diagnosis.snapshot.source(f"node/{name}")
+    return Paragraph(f"{name} has not been read: {state.reason or 'it has not answered yet'}", "unknown")
+
+
+def _line(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> Drawn:
+    """Say in one line what the node is."""
+    row = diagnosis.views[name].summary
+    node = diagnosis.snapshot.nodes.get(name)
+    ready = {"True": "ok", "False": "critical"}.get(row.ready, "unknown")
+    words = [row.role or "role unknown", row.version, row.backend, *(node.internal_ips[:1] if node else ())]
+    parts = [
+        Part(Span(" ")),
+        Part(status(ready, glyphs, "Ready" if ready == "ok" else f"Ready {row.ready}")),
+        Part(Span("  " + "  ".join(word for word in words if word))),
+    ]
+    if row.unschedulable:
+        parts.append(Part(status("warning", glyphs, "cordoned")._replace(tone="warning")))
+    parts += [Part(Span("  ")), Part(Ticking(row.seen_at, seen))]
+    if row.source.status not in {"ok", "loading"}:
+        parts.append(Part(Span(f"  {row.source.status}", "stale")))
+    return Drawn((Line(tuple(parts)),))
+
+
+def _findings(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> list[Block]:
+    """Say what is wrong with the node before anything else."""
+    found = [finding for root in diagnosis.findings for finding in _all(root) if finding.subject.name == name]
+    fields = [
+        Field(status(SEVERITY[finding.severity], glyphs).text, Span(finding.summary), f"finding {finding.code}")
+        for finding in found
+    ]
+    return [Fields(tuple(fields)), Paragraph("")] if fields else []
+
+
+def _all(finding: Finding) -> list[Finding]:
+    return [finding, *(below for symptom in finding.symptoms for below in _all(symptom))]
