@@ -1,5 +1,6 @@
 """The Kubernetes API of the demo cluster."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -41,6 +42,7 @@ class Api:
     bookmark_seconds: float = 60.0
     k3s: str = "v1.34.1+k3s1"
     audit: list[Audit] = field(default_factory=list)
+    _open: set[asyncio.Transport] = field(default_factory=set)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -53,11 +55,28 @@ class Api:
         app.router.add_route("*", "/{tail:.*}", self._route)
         return app
 
+    def follow_servers(self) -> None:
+        """Cut what is open whenever the last server's k3s stops, as its end does."""
+        for machine in self.world.nodes.values():
+            machine.listeners.add(self._judge)
+
+    def _judge(self, stream: str, _line: str) -> None:
+        if stream == "unit" and not self.world.api_serves:
+            for transport in tuple(self._open):
+                transport.abort()
+
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Ask for a client certificate (k3s sets anonymous-auth=false), record writes, answer errors as Status."""
+        transport = request.transport
+        if transport is None:
+            raise web.HTTPServiceUnavailable
+        if not self.world.api_serves:
+            transport.abort()
+            raise web.HTTPServiceUnavailable
+        self._open.add(transport)
         try:
-            known = request.transport is not None and request.transport.get_extra_info("peercert")
+            known = transport.get_extra_info("peercert")
             response = await handler(request) if known else answer(status(401, "Unauthorized"), 401)
         except Refusal as refusal:
             response = answer(refusal.body, refusal.code)
@@ -67,6 +86,8 @@ class Api:
             response = answer(status(409, str(error), "AlreadyExists"), 409)
         except ConflictError as error:
             response = answer(status(409, str(error)), 409)
+        finally:
+            self._open.discard(transport)
         if request.method not in _READS and not request.path.endswith("reviews"):
             dry_run = request.query.get("dryRun") == "All"
             agent = request.headers.get("User-Agent", "")

@@ -47,6 +47,7 @@ class LabCluster:
             bookmark_seconds,
             max(versions, default="v1.34.1+k3s1"),
         )
+        self.api.follow_servers()
         self.ports: dict[str, int] = {}
         """Node -> port of its SSH server."""
         self._lease_seconds = lease_seconds

@@ -48,8 +48,11 @@ async def run(call: Call, programs: Mapping[str, Program]) -> Done:
     program = programs.get(name)
     if program is None:
         return Done(127, err=f"sh: 1: {call.argv[0] if call.argv else ''}: not found\n")
-    done = program(call)
-    return done if isinstance(done, Done) else await done
+    try:
+        done = program(call)
+        return done if isinstance(done, Done) else await done
+    except (IndexError, KeyError, ValueError, re.error):
+        return Done(255, err=f"{name}: the arguments make no sense here: {' '.join(call.args)}\n")
 
 
 def denied(call: Call) -> Done | None:

@@ -231,7 +231,7 @@ def replacement(old: Object, salt: int, at: float) -> Object:
 def stuck(pod_object: Object) -> Object:
     """Make a Pod whose sandbox cannot be made."""
     new = deepcopy(pod_object)
-    new["status"]["phase"] = "Pending"
+    new.setdefault("status", {})["phase"] = "Pending"
     for status in new["status"].get("containerStatuses", []):
         status.update(ready=False, started=False, state={"waiting": {"reason": "ContainerCreating"}})
     return new
@@ -280,11 +280,10 @@ def event(
     }
 
 
-def sandbox_failed(pod_object: Object, path: str, at: float) -> Object:
-    """Make the Event of a pod whose CNI plugin finds no subnet.env."""
+def sandbox_failed(pod_object: Object, cause: str, at: float) -> Object:
+    """Make the Event of a pod whose network the CNI plugins could not make."""
     message = (
-        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: "
-        f'plugin type="flannel" failed (add): loadFlannelSubnetEnv failed: open {path}: no such file or directory'
+        f"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: {cause}"
     )
     host = pod_object["spec"]["nodeName"]
     return event(pod_object, "FailedCreatePodSandBox", message, component="kubelet", first_at=at, last_at=at, host=host)

@@ -266,7 +266,7 @@ async def _systemctl(call: Call) -> Done:
         return Done(1, err=f"Unknown command verb {command}.\n")
     if not call.root:
         return Done(1, err=f"Failed to {command} {unit}.service: Interactive authentication required.\n")
-    call.machine.unit.active, call.machine.unit.sub = "activating", "start"
+    call.machine.set_unit("activating", "start")
     await asyncio.sleep(call.world.seconds_per_restart)
     if call.world.restart_unit(call.machine.name):
         return Done()

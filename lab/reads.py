@@ -142,9 +142,9 @@ async def watch_objects(
     changes: asyncio.Queue[Change | None] = asyncio.Queue(MAX_LAG)
 
     def observe(change: Change) -> None:
-        if change.kind == query.kind:
-            # A watcher that lags too far is cut off: it lists anew.
-            changes.put_nowait(change if changes.qsize() < MAX_LAG - 1 else None) if not changes.full() else None
+        if change.kind == query.kind and not changes.full():
+            # A watcher that lags too far is cut off by the None in the last place: it lists anew.
+            changes.put_nowait(change if changes.qsize() < MAX_LAG - 1 else None)
 
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     stream = _Stream(response, query, store.clock)

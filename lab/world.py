@@ -7,7 +7,7 @@ from typing import Any
 
 from lab import flannel, manifests
 from lab.kinds import BY_KIND
-from lab.machine import Machine, Shape
+from lab.machine import CniError, Machine, Shape
 from lab.store import Entry, NotFoundError, Store, timestamp
 
 NODE = BY_KIND["Node"]
@@ -74,6 +74,12 @@ class World:
             for obj in self.store.objects(NODE)
             if obj["metadata"]["name"] != name and (peer := _peer(obj)) is not None
         ]
+
+    @property
+    def api_serves(self) -> bool:
+        """Whether a server's k3s runs, and with it an API server; a world of objects alone always serves."""
+        servers = [machine for machine in self.nodes.values() if machine.shape.role == "server"]
+        return not servers or any(machine.unit.running for machine in servers)
 
     def start_flannel(self, names: Iterable[str] | None = None) -> None:
         """Start flannel on nodes that run; all of them by default."""
@@ -144,7 +150,12 @@ class World:
             return self.store.create(POD, pod)
         ip = machine.shape.address
         if not spec.get("hostNetwork"):
-            ip = machine.attach(meta["namespace"], meta["name"], status.get("podIP", ""), mtu).ip
+            try:
+                ip = machine.attach(meta["namespace"], meta["name"], status.get("podIP", ""), mtu).ip
+            except CniError as error:
+                entry = self.store.create(POD, manifests.stuck(pod))
+                self.store.create(BY_KIND["Event"], manifests.sandbox_failed(entry.obj, str(error), self.clock()))
+                return entry
         status |= {"podIP": ip, "podIPs": [{"ip": ip}], "hostIP": machine.shape.address}
         return self.store.create(POD, pod)
 
@@ -159,12 +170,7 @@ class World:
         new = manifests.replacement(old, self.store.revision, self.clock())
         if old["metadata"]["ownerReferences"][0]["kind"] != "DaemonSet":
             new["spec"]["nodeName"] = self.schedule(old["spec"].get("nodeName", ""))
-        try:
-            return self.run_pod(new).obj
-        except FileNotFoundError as error:
-            self.store.create(POD, manifests.stuck(new))
-            self.store.create(BY_KIND["Event"], manifests.sandbox_failed(new, str(error), self.clock()))
-            return new
+        return self.run_pod(new).obj
 
     def schedule(self, preferred: str = "") -> str:
         """Choose a node for a pod: the preferred one, else the one with the fewest pods; cordoned ones take none."""

@@ -2,17 +2,20 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from lab import patches
 from lab.answers import Refusal, answer, status, success
-from lab.kinds import BY_KIND, Kind
+from lab.kinds import BY_KIND, FLUX_KINDS, Kind
 from lab.selectors import selector
 from lab.world import World
 
 Object = dict[str, Any]
+_WITH_SPEC: Final = frozenset(
+    (*FLUX_KINDS, "ClusterSecretStore", "ExternalSecret", "Lease", "Node", "Pod", "SecretStore")
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ def _checked(kind: Kind, body: Any, target: Target) -> Object:
     if kind.namespaced:
         body["metadata"].setdefault("namespace", target.namespace)
     meta = body["metadata"]
+    parts = [body.get("spec") if kind.kind in _WITH_SPEC else {}, body.get("status") or {}]
+    parts += [meta.get(part) or {} for part in ("labels", "annotations")]
+    if not all(isinstance(part, dict) for part in parts):
+        raise Refusal(
+            422, f'{kind.kind} "{meta.get("name", "")}" is invalid: spec, status, labels and annotations are maps'
+        )
     if meta.get("namespace", "") != target.namespace or (target.name and meta["name"] != target.name):
         raise Refusal(400, "the name or namespace of the object does not match that of the URL")
     return body

@@ -5,14 +5,20 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import aiohttp
 import asyncssh
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lab import incident, shell
 from lab.cluster import LabCluster
+from lab.network_commands import PROGRAMS
+from lab.world import World
 from probes.collectors import batch
 from probes.collectors.node import STEPS, parse
 from probes.model.network import NodeNetwork, PodNetns
-from tests.lab.clients import until
+from tests.lab.clients import connect, until
 
 NONCE = "0123456789abcdef" * 2
 
@@ -132,9 +138,10 @@ async def test_monitor_tells_each_change_as_it_happens(
 ) -> None:
     """``ip -o monitor`` and ``bridge monitor fdb`` print a line when the world changes, in iproute2's form."""
     machine = cluster.world.nodes["gimli"]
+    before = len(machine.listeners)
     links = await gimli.create_process("ip -o monitor link address route neigh")
     fdb = await gimli.create_process("bridge monitor fdb")
-    await until(lambda: len(machine.listeners) == 2)
+    await until(lambda: len(machine.listeners) == before + 2)
     machine.kernel.set_mtu("flannel.1", 1400)
     mac = machine.kernel.neighbors[("flannel.1", "10.42.0.0")].lladdr
     machine.kernel.drop_fdb(mac, "flannel.1")
@@ -145,7 +152,7 @@ async def test_monitor_tells_each_change_as_it_happens(
         assert await fdb.stdout.readline() == f"Deleted {mac} dev flannel.1 dst 192.0.2.11 self permanent\n"
     links.close()
     fdb.close()
-    await until(lambda: not machine.listeners)
+    await until(lambda: len(machine.listeners) == before)
 
 
 async def test_commands_change_the_world(cluster: LabCluster, gimli: asyncssh.SSHClientConnection) -> None:
@@ -164,6 +171,45 @@ async def test_commands_change_the_world(cluster: LabCluster, gimli: asyncssh.SS
     assert machine.flannel is not None
     wrong = await gimli.run("systemctl restart k3s")
     assert (wrong.returncode, wrong.stderr) == (5, "Failed to restart k3s.service: Unit k3s.service not found.\n")
+
+
+async def test_only_server_s_restart_is_an_api_outage(cluster: LabCluster, gimli: asyncssh.SSHClientConnection) -> None:
+    """While the only server restarts, watches are cut and requests fail; an agent's restart is no outage."""
+    cluster.world.seconds_per_restart = 0.3
+    client = await connect(cluster)
+    async with client.session.get(client.base + "/api/v1/nodes?watch=true&resourceVersion=0") as response:
+        for _ in range(3):
+            await response.content.readline()
+        await gimli.run("systemctl restart k3s-agent")
+        assert (await client.get("/api/v1/nodes"))[0] == 200
+        server = await login(cluster, "galadriel")
+        restart = await server.create_process("systemctl restart k3s")
+        with pytest.raises(aiohttp.ClientError):
+            await response.content.read()
+        with pytest.raises(aiohttp.ClientError):
+            await client.get("/api/v1/nodes")
+        assert (await restart.wait()).returncode == 0
+    assert (await client.get("/api/v1/nodes"))[0] == 200
+    server.close()
+    await client.session.close()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*PROGRAMS, "-j", "-s", "-c", "-p", "link", "set", "dev", "flannel.1", "mtu", "show", "netns", "exec"]
+        )
+        | st.text(max_size=6),
+        max_size=7,
+    )
+)
+def test_no_command_line_breaks_a_node(argv: list[str]) -> None:
+    """Whatever is typed, a node answers with an exit status and never with a traceback."""
+    world = incident.build(incident.load("healthy"), World())
+    world.seconds_per_restart = 0.0
+    if "ping" not in argv:
+        done = asyncio.run(shell.run_argv(world, world.nodes["gimli"], tuple(argv)))
+        assert 0 <= done.rc <= 255
 
 
 async def test_ping_answers_by_size(cluster: LabCluster, gimli: asyncssh.SSHClientConnection) -> None:
