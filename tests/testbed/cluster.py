@@ -226,9 +226,14 @@ def present() -> list[str]:
 
 def sweep_orphans() -> None:
     """Take down testbeds whose owner has ended without taking them down, as one killed does."""
-    for ident in state.present():
-        if state.read(ident).orphaned:
-            Testbed(ident).down()
+    with cache.locked():
+        for ident in state.present():
+            try:
+                orphaned = state.read(ident).orphaned
+            except TestbedError:  # its owner has just taken it down
+                continue
+            if orphaned:
+                Testbed(ident).down()
 
 
 def sweep() -> list[str]:

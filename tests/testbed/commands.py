@@ -4,8 +4,11 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 TICK_SECONDS = 0.05
+MKDIR_ATTEMPTS = 20
 
 
 class TestbedError(Exception):
@@ -44,6 +47,21 @@ def run(
         words = (done.stderr.strip() or done.stdout.strip())[-1500:]
         raise TestbedError(f"{' '.join(argv)[:200]} ended with {done.returncode}: {words}")
     return done
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, while another testbed may be removing an empty one above."""
+    for _ in range(MKDIR_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            path.mkdir(parents=True, exist_ok=True)
+            return
+    raise TestbedError(f"{path} cannot be made: what is above it keeps vanishing")
+
+
+def remove_if_empty(path: Path) -> None:
+    """Remove a folder shared with other testbeds, if it holds nothing any more."""
+    with suppress(OSError):
+        path.rmdir()
 
 
 def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.testbed import topology
-from tests.testbed.commands import run
+from tests.testbed.commands import make_folder, remove_if_empty, run
 
 PREFIX = "ul-"
 ETC = Path("/etc/netns")
@@ -65,7 +65,7 @@ class Fabric:
     def _write_names(self) -> None:
         # `ip netns exec` lays these over /etc: the operator resolves the testbed's names, never the machine's.
         folder = ETC / self.netns("operator")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         (folder / "resolv.conf").write_text(f"nameserver {topology.WORLD_ADDRESS}\noptions timeout:1\n")
         lines = ["127.0.0.1 localhost", *(f"{node.address} {node.name}" for node in self.nodes)]
         (folder / "hosts").write_text("\n".join(lines) + "\n")
@@ -104,5 +104,4 @@ def remove(ident: str) -> None:
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
-    if ETC.is_dir() and not any(ETC.iterdir()):
-        ETC.rmdir()
+    remove_if_empty(ETC)

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.testbed.commands import TestbedError, run, wait_until
+from tests.testbed.commands import TestbedError, make_folder, remove_if_empty, run, wait_until
 
 HOME = Path("/run/underlay-testbed")
 IDENT_LONGEST = 12
@@ -50,8 +50,7 @@ def file(ident: str) -> Path:
 
 
 def mount(ident: str) -> None:
-    """Make the folder, empty, in memory."""
-    folder(ident).mkdir(parents=True)
+    """Have the folder in memory."""
     run(("mount", "-t", "tmpfs", "-o", "mode=0755", "underlay-testbed", str(folder(ident))))
 
 
@@ -82,7 +81,7 @@ def present() -> list[str]:
 
 def write(ident: str, state: State) -> None:
     """Remember a testbed, before anything of it is made."""
-    HOME.mkdir(parents=True, exist_ok=True)
+    make_folder(folder(ident))
     draft = file(ident).with_suffix(".draft")
     draft.write_text(json.dumps(asdict(state)) + "\n")
     draft.rename(file(ident))
@@ -99,5 +98,4 @@ def read(ident: str) -> State:
 def forget(ident: str) -> None:
     """Forget a testbed, after all of it is gone."""
     file(ident).unlink(missing_ok=True)
-    if HOME.is_dir() and not any(HOME.iterdir()):
-        HOME.rmdir()
+    remove_if_empty(HOME)
