@@ -9,7 +9,7 @@ from typing import Final
 
 from probes.transports.base import ConfigRefused
 from probes.transports.known_hosts import GLOBAL_FILES, USER_FILES
-from probes.transports.sshconfig import Setting, SshConfig, expand, tokens
+from probes.transports.sshconfig import Setting, SshConfig, expand, local_user, tokens
 
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*")
 _USER: Final = re.compile(r"[A-Za-z0-9_.@\\+][A-Za-z0-9_.@\\+$-]*")
@@ -88,7 +88,7 @@ class _Options:
         self.settings = settings
         self.hostname = expand(self.text("hostname") or alias, {"h": alias}, "HostName").lower()
         self.port = self.integer("port", 22, _MAX_PORT)
-        self.user = self.text("user") or tokens("", "", "", "")["u"]
+        self.user = self.text("user") or local_user()
         if not _HOST.fullmatch(self.hostname):
             raise ConfigRefused(f"{self.where('hostname')}: {self.hostname!r} is no host name or address")
         if not _USER.fullmatch(self.user):

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, cast
 
 import asyncssh
@@ -112,19 +113,23 @@ def _options(config: HostConfig, trust: HostTrust, client: Callable[[], asyncssh
 
 def _algorithms(config: HostConfig) -> tuple[list[str], list[str], list[str], list[str]]:
     """Give key exchanges, ciphers, MACs and signatures, AES-GCM first: of asyncssh's ciphers it costs the least."""
+    kex, ciphers, macs, accepted = (
+        select(config.algorithms.get(name.lower()), default, name, possible) for name, default, possible in _supported()
+    )
+    return kex, ciphers, macs, accepted
+
+
+@cache
+def _supported() -> list[tuple[str, list[str], list[str]]]:
+    """List each option, what asyncssh offers without it, and what it could offer."""
     ciphers = sorted(get_default_encryption_algs(), key=lambda name: b"gcm" not in name)
     kinds = (
-        ("kexalgorithms", "KexAlgorithms", get_default_kex_algs(), get_kex_algs()),
-        ("ciphers", "Ciphers", ciphers, get_encryption_algs()),
-        ("macs", "MACs", get_default_mac_algs(), get_mac_algs()),
-        ("pubkeyacceptedalgorithms", "PubkeyAcceptedAlgorithms", get_default_public_key_algs(), get_public_key_algs()),
+        ("KexAlgorithms", get_default_kex_algs(), get_kex_algs()),
+        ("Ciphers", ciphers, get_encryption_algs()),
+        ("MACs", get_default_mac_algs(), get_mac_algs()),
+        ("PubkeyAcceptedAlgorithms", get_default_public_key_algs(), get_public_key_algs()),
     )
-    chosen = (
-        select(config.algorithms.get(key), [a.decode() for a in default], name, [a.decode() for a in possible])
-        for key, name, default, possible in kinds
-    )
-    kex, encryption, macs, accepted = chosen
-    return kex, encryption, macs, accepted
+    return [(name, [a.decode() for a in default], [a.decode() for a in possible]) for name, default, possible in kinds]
 
 
 def _proxy(config: HostConfig) -> list[str] | None:

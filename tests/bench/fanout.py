@@ -5,7 +5,6 @@ counted is the whole client, its interpreter's start and all its children includ
 """
 
 import argparse
-import asyncio
 import os
 import shutil
 import signal
@@ -20,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from probes.transports.base import TransportError
-from probes.transports.ssh import SshPool, SshSettings
 from tests.probes.transports.sshd import SSHD, Sshd, descendants, free_port, keygen
 
 HOSTS: Final = 100
@@ -80,7 +77,16 @@ class Fleet:
         clush = ["clush", "-f", str(AT_ONCE), "-w", ",".join(self.names), "-o"]
         ansible = ["ansible", "all", "-i", str(self.inventory), "-f", str(AT_ONCE), "-m", "raw", "-a", shell]
         return {
-            "underlay": [sys.executable, "-m", "tests.bench.fanout", "--client", str(self.config), *self.names],
+            "underlay": [
+                sys.executable,
+                "-m",
+                "tests.bench.fanout_client",
+                str(AT_ONCE),
+                str(self.config),
+                *COMMAND,
+                "--",
+                *self.names,
+            ],
             "clush": [*clush, f"-F {self.config}", shell],
             "clush, same key exchange": [*clush, f"-F {curve}", shell],
             "ansible raw": [*ansible, "--ssh-common-args", f"-F {self.config}"],
@@ -141,27 +147,6 @@ class _killed_after:  # noqa: N801 reads as a statement
                 os.kill(pid, signal.SIGKILL)
 
 
-async def ask(config: Path, names: Sequence[str]) -> int:
-    """Be the client that is measured: one command on every host, answers printed; the number of hosts that failed."""
-    failed = 0
-
-    async def one(pool: SshPool, name: str) -> None:
-        nonlocal failed
-        try:
-            done = await pool.transport(name).run(COMMAND, timeout=30)
-        except TransportError as error:
-            failed += 1
-            print(f"{name}: {error}")
-        else:
-            print(f"{name}: {done.stdout.strip()}")
-
-    settings = SshSettings(config, connect_seconds=30, connects_at_once=AT_ONCE)
-    async with SshPool(settings) as pool, asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(one(pool, name))
-    return failed
-
-
 def compare(hosts: int, rounds: int) -> bool:
     """Measure all clients in turn, several rounds, and print the medians and ratios; whether the aim was met."""
     answer = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -207,15 +192,11 @@ def missing() -> str:
 
 
 def main() -> int:
-    """Measure, or be the measured client."""
+    """Measure, as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=int, default=HOSTS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--client", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("names", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.client is not None:
-        return min(asyncio.run(ask(options.client, options.names)), 1)
     problem = missing()
     if problem:
         print(problem, file=sys.stderr)
