@@ -29,14 +29,19 @@ def _run(parsed: arguments.Arguments) -> int:
     command = import_module(f"tui.cli.{parsed.command}")
 
     async def run() -> int:
+        place = place_of(parsed)
         if parsed.demo is None:
-            place = place_of(parsed)
             return int(await command.run(parsed, place))
         from lab.cluster import LabCluster  # noqa: PLC0415
+        from lab.reading import IncidentError  # noqa: PLC0415
 
-        async with LabCluster(parsed.demo) as lab:
-            place = Place(kubeconfig=lab.kubeconfig, ssh_config=lab.ssh_config, demo=parsed.demo)
-            return int(await command.run(parsed, place))
+        try:
+            demo = LabCluster(parsed.demo)
+        except IncidentError as error:
+            raise PlaceError(str(error)) from error
+        async with demo as lab:
+            there = Place(kubeconfig=lab.kubeconfig, ssh_config=lab.ssh_config, nodes=place.nodes, demo=parsed.demo)
+            return int(await command.run(parsed, there))
 
     try:
         return asyncio.run(run())

@@ -10,6 +10,8 @@ from probes.model.summary.nodes import NodeSummary
 from probes.model.summary.pulls import PullFailure
 from probes.rules.finding import Evidence, Finding, Severity
 
+_RESTED_ON = ("links", "routes", "neighbors", "fdb", "udp", "unit", "subnet_env")
+"""Facts without which a node's overlay is not known to be whole."""
 _SPELLED_OUT = 3
 """Peers that a summary names; the rest is counted."""
 
@@ -42,6 +44,7 @@ def node_ref(name: str) -> ObjectRef:
 def judge_node(snapshot: Snapshot, row: NodeSummary, peers: PeerTable) -> Iterator[Finding]:
     """Judge one node by what the API and the node itself say of it."""
     yield from _judge_conditions(snapshot, row)
+    yield from _judge_gaps(snapshot, row)
     yield from _judge_overlay(row, peers)
     if row.unit is not None and row.unit.active_state not in {"active", ""}:
         state = f"{row.unit.active_state} ({row.unit.sub_state})"
@@ -50,6 +53,17 @@ def judge_node(snapshot: Snapshot, row: NodeSummary, peers: PeerTable) -> Iterat
         )
         summary = f"unit {row.unit.name} is {state}"
         yield Finding("unit-not-active", Severity.CRITICAL, node_ref(row.name), summary, (seen,))
+
+
+def _judge_gaps(snapshot: Snapshot, row: NodeSummary) -> Iterator[Finding]:
+    """Name a node that answered without what a verdict about its overlay rests on."""
+    network = snapshot.networks.get(row.name)
+    lacking = [fact for fact in _RESTED_ON if fact in network.unassessed] if network is not None else []
+    lacking = [fact for fact in lacking if getattr(network, fact) is None]
+    if lacking and network is not None:
+        seen = tuple(Evidence(fact, network.unassessed[fact], row.name, row.seen_at) for fact in lacking)
+        summary = f"{', '.join(lacking)} could not be assessed: nobody knows whether its overlay is whole"
+        yield Finding("node-unassessed", Severity.WARNING, node_ref(row.name), summary, seen)
 
 
 def _judge_conditions(snapshot: Snapshot, row: NodeSummary) -> Iterator[Finding]:

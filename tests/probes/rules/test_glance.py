@@ -142,3 +142,20 @@ def test_a_new_peer_judges_every_node_again() -> None:
     flannel = msgspec.structs.replace(before.snapshot.nodes["theoden"].flannel, vtep_mac="12:c6:65:89:b4:63")
     after = diagnose(with_node(before.snapshot, "theoden", flannel=flannel), before)
     assert {finding.subject.name for finding in after.findings} == {"boromir", "samwise"}
+
+
+@pytest.mark.parametrize("fact", ["links", "routes", "neighbors", "fdb", "udp", "unit", "subnet_env"])
+def test_a_node_without_what_the_verdict_rests_on_is_not_healthy(fact: str) -> None:
+    """Unknown is never green: a node that answers, but not about this, is a warning that names the fact."""
+    judged = diagnose(with_network(healthy(), "samwise", **{fact: None}, unassessed={fact: "no such command"}))
+    assert judged.verdict is Verdict.WARNING
+    assert [(f.code, f.subject.name) for f in judged.findings] == [("node-unassessed", "samwise")]
+    assert fact in judged.findings[0].summary
+
+
+def test_a_minor_fact_that_is_lacking_is_only_unassessed() -> None:
+    """Without root there is no net-conf; the overlay is known all the same."""
+    world = with_network(healthy(), "samwise", unassessed={"net_conf": "needs root", "pod_netns": "needs root"})
+    judged = diagnose(world)
+    assert judged.verdict is Verdict.HEALTHY
+    assert {gap.what for gap in judged.gaps} == {"net_conf", "pod_netns"}
