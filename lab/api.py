@@ -58,10 +58,10 @@ class Api:
     def follow_servers(self) -> None:
         """Cut what is open whenever the last server's k3s stops, as its end does."""
         for machine in self.world.nodes.values():
-            machine.listeners.add(self._judge)
+            machine.dependents.add(self._judge)
 
-    def _judge(self, stream: str, _line: str) -> None:
-        if stream == "unit" and not self.world.api_serves:
+    def _judge(self) -> None:
+        if not self.world.api_serves:
             for transport in tuple(self._open):
                 transport.abort()
 

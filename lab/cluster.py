@@ -64,6 +64,11 @@ class LabCluster:
         """Every request to the API that was not a read, in order."""
         return self.api.audit
 
+    @property
+    def node_writes(self) -> dict[str, list[tuple[str, ...]]]:
+        """Node -> every command sent to it that was to change something; nodes without one are left out."""
+        return {name: machine.writes for name, machine in self.world.nodes.items() if machine.writes}
+
     async def __aenter__(self) -> Self:
         """Start everything; on failure nothing stays."""
         async with AsyncExitStack() as stack:

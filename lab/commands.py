@@ -13,6 +13,9 @@ from lab.world import World
 _ANY: Final = "0.0.0.0"  # noqa: S104 - an address as data
 
 
+_CHANGING: Final = frozenset(("add", "append", "change", "del", "delete", "flush", "replace", "set"))
+
+
 @dataclass(frozen=True)
 class Done:
     """How a program ended."""
@@ -48,11 +51,29 @@ async def run(call: Call, programs: Mapping[str, Program]) -> Done:
     program = programs.get(name)
     if program is None:
         return Done(127, err=f"sh: 1: {call.argv[0] if call.argv else ''}: not found\n")
+    if not only_reads(call.argv):
+        call.machine.writes.append(call.argv)
     try:
         done = program(call)
         return done if isinstance(done, Done) else await done
     except (IndexError, KeyError, ValueError, re.error):
         return Done(255, err=f"{name}: the arguments make no sense here: {' '.join(call.args)}\n")
+
+
+def only_reads(argv: tuple[str, ...]) -> bool:
+    """Whether a command leaves its node as it is, whatever it is told to act on."""
+    words = {word for word in argv[1:] if not word.startswith("-")}
+    match argv[0].rsplit("/", 1)[-1]:
+        case "rm" | "reboot":
+            return False
+        case "systemctl":
+            return bool(words & {"show", "is-active", "status", "cat"})
+        case "ethtool":
+            return "-K" not in argv
+        case "ip" | "bridge":
+            # What is run inside a namespace is judged when it is run.
+            return "exec" in words or not words & _CHANGING
+    return True
 
 
 def denied(call: Call) -> Done | None:

@@ -120,6 +120,10 @@ class Machine:
         self.name = shape.name
         self.clock = clock
         self.listeners: set[Callable[[str, str], None]] = set()
+        self.writes: list[tuple[str, ...]] = []
+        """Every command that was to change the node, refused ones too."""
+        self.dependents: set[Callable[[], None]] = set()
+        """Told when the unit's state changes."""
         self.files: dict[str, File] = {}
         self.sysctls: dict[str, str] = {}
         self.counters: dict[str, int] = {}
@@ -159,9 +163,10 @@ class Machine:
         return self.kernel.links.get("flannel.1")
 
     def set_unit(self, active: str, sub: str) -> None:
-        """Move the unit to another state; listeners hear of it on the stream ``unit``."""
+        """Move the unit to another state; who depends on k3s hears of it."""
         self.unit.active, self.unit.sub = active, sub
-        self._emit("unit", active)
+        for dependent in tuple(self.dependents):
+            dependent()
 
     def start_unit(self, at: float) -> None:
         """Note a new start of the unit by an operator, as systemd does: a new invocation, no restarts counted."""

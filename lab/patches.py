@@ -23,13 +23,16 @@ class PatchError(Exception):
 
 def apply(document: Any, patch: Any, media_type: str) -> Any:
     """Apply a patch to a copy of a document; PatchError."""
-    if media_type == JSON:
-        return _json_patch(deepcopy(document), patch)
-    if media_type not in {MERGE, STRATEGIC}:
+    if media_type not in {JSON, MERGE, STRATEGIC}:
         raise PatchError(f"the body of the request was in an unknown format - accepted media types: {JSON}, {MERGE}")
-    if not isinstance(patch, dict):
+    if media_type != JSON and not isinstance(patch, dict):
         raise PatchError("a merge patch is an object")
-    return _merge(document, patch, strategic=media_type == STRATEGIC)
+    try:
+        if media_type == JSON:
+            return _json_patch(deepcopy(document), patch)
+        return _merge(document, patch, strategic=media_type == STRATEGIC)
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise PatchError(f"the patch does not fit the object: {error}") from error
 
 
 def _merge(document: Any, patch: Any, *, strategic: bool, key: str = "") -> Any:
@@ -74,10 +77,7 @@ def _json_patch(document: Any, patch: Any) -> Any:
     if not isinstance(patch, list):
         raise PatchError("a JSON patch is a list of operations")
     for operation in patch:
-        try:
-            _operate(document, operation)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise PatchError(f"the operation {operation!r} does not fit the object: {error}") from error
+        _operate(document, operation)
     return document
 
 

@@ -119,7 +119,7 @@ def _continued(store: Store, token: str) -> tuple[int, Key | None]:
 
 def _number(params: "dict[str, str]", name: str) -> int:
     text = params.get(name, "") or "0"
-    if not text.isdigit():
+    if not text.isdecimal():
         raise Refusal(400, f"{name} must be a whole number, not {text!r}")
     return int(text)
 

@@ -1,5 +1,6 @@
 """The batch: a script of framed steps on the standard input of ``sh -s``, run against the world."""
 
+import asyncio
 import re
 import shlex
 from collections.abc import Callable
@@ -61,6 +62,8 @@ async def run_script(world: World, machine: Machine, script: str, out: Write, er
         for write in (out, err):
             write(f"\n{nonce} end {step.name} {done.rc}\n")
         last = done.rc
+        # A long batch must not hold the loop, in which the demo's reader runs as well.
+        await asyncio.sleep(0)
     return 0
 
 

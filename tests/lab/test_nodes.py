@@ -47,9 +47,10 @@ async def ask(connection: asyncssh.SSHClientConnection) -> tuple[dict[str, int],
     return {name: completed.returncode for name, completed in outputs.items()}, parse(outputs)
 
 
-async def test_every_step_of_the_batch_is_answered(gimli: asyncssh.SSHClientConnection) -> None:
+async def test_every_step_of_the_batch_is_answered(cluster: LabCluster, gimli: asyncssh.SSHClientConnection) -> None:
     """No command of the batch is unknown to the demo's nodes, and no fact of a healthy node is left unassessed."""
     codes, node = await ask(gimli)
+    assert cluster.node_writes == {}
     assert not [name for name, code in codes.items() if code == 127]
     assert {step.name for step in STEPS if not step.orelse} <= set(codes)
     assert node.unassessed == {}
@@ -163,6 +164,7 @@ async def test_commands_change_the_world(cluster: LabCluster, gimli: asyncssh.SS
     assert (await gimli.run("ip link set dev flannel.1 mtu 1400")).returncode == 0
     assert machine.kernel.links["flannel.1"].mtu == 1400
     assert (await gimli.run("ip link del flannel.1")).returncode == 0
+    assert [argv[:3] for argv in cluster.node_writes["gimli"]][-1] == ("ip", "link", "del")
     absent = await gimli.run("ip link show flannel.1")
     assert (absent.returncode, absent.stderr) == (1, 'Device "flannel.1" does not exist.\n')
     before = machine.unit.invocation_id
