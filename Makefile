@@ -24,6 +24,7 @@ demo: $(READY) ## open the embedded demo cluster; INCIDENT=flannel-missing-after
 	@$(BIN)/underlay --demo $(or $(INCIDENT),healthy)
 
 test: $(READY) ## run every test; as root on Debian the testbed's as well
+	@$(BIN)/python -m tests.system
 	@$(BIN)/python -m pytest -q
 
 lint: $(READY) ## ruff, mypy --strict and the import contracts

@@ -1,5 +1,7 @@
 """Fixtures of every test: nobody's own settings are read, and the testbed is one for the whole run."""
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,15 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.delenv("KUBECONFIG", raising=False)
     assert Path(home).is_dir()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI is set a skipped test is a failed one: there everything it needs has been installed."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"CI is set, but this test skipped: {call.excinfo and call.excinfo.value}"
+    return report
