@@ -31,6 +31,7 @@ _STREAMS: Final = 4
 """Together below MaxSessions 10, sshd's default, which counts a session until its command has ended."""
 _MAX_HOPS: Final = 8
 _CLOSE_SECONDS: Final = 2.0
+_START_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -158,17 +159,27 @@ class SshPool:
         """Give a target's wire, making it and those of its jump hosts where needed; raises TransportError."""
         if (live := link.live) is not None:
             return live
-        tunnel: Wire | None = None
-        for target, config in reversed(await self._way(link.target)):
-            hop = self._link(target)
+        way = await self._way(link.target)
+        jump = self._link(way[1][0]) if len(way) > 1 else None
+        jumped = jump is not None and jump.live is not None
+        try:
+            return await self._follow(way)
+        except Unreachable:
+            if jump is None or not jumped or jump.live is not None:
+                raise
+            return await self._follow(way)  # the jump host's connection had ended while it was idle
+
+    async def _follow(self, way: list[tuple[_Target, HostConfig]]) -> "Wire":
+        """Connect to each jump host, first to last, and to the host."""
+        destination, tunnel = way[0][0], None
+        for target, config in reversed(way):
             try:
-                tunnel = await hop.connect(partial(self._dial, target, config, tunnel))
+                tunnel = await self._link(target).connect(partial(self._dial, target, config, tunnel))
             except TransportError as error:
-                if hop is link:
+                if target == destination:
                     raise
-                raise type(error)(f"{link.target.alias} is reached by way of {target.alias}: {error}") from error
-        if tunnel is None:
-            raise Unreachable(f"{link.target.alias}: there is no way to it")
+                raise type(error)(f"{destination.alias} is reached by way of {target.alias}: {error}") from error
+        assert tunnel is not None  # noqa: S101 a way has at least its destination
         return tunnel
 
     async def _way(self, target: _Target) -> list[tuple[_Target, HostConfig]]:
@@ -291,9 +302,7 @@ class SshTransport:
                 return await wire.run(argv, shlex.join(argv), stdin)
         except TimeoutError as error:
             wire.drop()
-            raise TimedOut(
-                f"`{argv[0]}` on {self.host} did not end within {timeout:g} s: the host may hang or be overloaded"
-            ) from error
+            raise self._timed_out(argv, timeout, "end") from error
 
     async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
         """Run a command and yield its lines; see Transport."""
@@ -302,11 +311,20 @@ class SshTransport:
         self._link.streams += 1
         try:
             wire = await self._pool.connect(self._link)
-            async with aclosing(wire.lines(argv, shlex.join(argv))) as lines:
-                async for line in lines:
-                    yield line
+            try:
+                async with aclosing(wire.lines(argv, shlex.join(argv), _START_SECONDS)) as lines:
+                    async for line in lines:
+                        yield line
+            except TimeoutError as error:
+                wire.drop()
+                raise self._timed_out(argv, _START_SECONDS, "start") from error
         finally:
             self._link.streams -= 1
+
+    def _timed_out(self, argv: Sequence[str], seconds: float, what: str) -> TimedOut:
+        return TimedOut(
+            f"`{argv[0]}` on {self.host} did not {what} within {seconds:g} s: the host may hang or be overloaded"
+        )
 
     async def close(self) -> None:
         """End the connection; the next use makes it anew."""

@@ -1,6 +1,7 @@
 """Making one connection: from what is configured to a logged-in wire, or the sentence that says why not."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from functools import cache
@@ -22,6 +23,8 @@ from probes.transports.sshwire import Wire
 
 _ALIVE_SECONDS: Final = 15.0
 _FAMILIES: Final = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+logging.getLogger("asyncssh").addHandler(logging.NullHandler())  # or its warnings would be printed over our screen
 
 
 class _Client(asyncssh.SSHClient):

@@ -48,7 +48,7 @@ class Identities:
     def __init__(self) -> None:
         self._files: dict[Path, _KeyFile] = {}
         self._agents: dict[str, asyncssh.SSHAgentClient] = {}
-        self._listed: dict[str, tuple[float, Sequence[asyncssh.SSHKeyPair]]] = {}
+        self._listed: dict[str, tuple[float, Sequence[asyncssh.SSHKeyPair], str]] = {}
         self._lock = asyncio.Lock()
 
     async def offer(self, config: HostConfig) -> Offer:
@@ -88,18 +88,23 @@ class Identities:
             offer.problems.append("no ssh-agent is set")
             return ()
         async with self._lock:
-            at, keys = self._listed.get(path, (-_AGENT_FRESH_SECONDS, ()))
-            if time.monotonic() - at < _AGENT_FRESH_SECONDS:
-                return keys
-            agent = self._agents.setdefault(path, asyncssh.SSHAgentClient(path))
-            try:
-                async with asyncio.timeout(_AGENT_SECONDS):
-                    keys = await agent.get_keys()
-            except (ValueError, OSError, TimeoutError) as error:
-                offer.problems.append(f"the ssh-agent at {path} does not answer ({clean(str(error)) or 'no reply'})")
-                return ()
-            self._listed[path] = (time.monotonic(), keys)
-            return keys
+            at, keys, problem = self._listed.get(path, (-_AGENT_FRESH_SECONDS, (), ""))
+            if time.monotonic() - at >= _AGENT_FRESH_SECONDS:
+                keys, problem = await self._ask(path)
+                self._listed[path] = (time.monotonic(), keys, problem)
+        if problem:
+            offer.problems.append(problem)
+        return keys
+
+    async def _ask(self, path: str) -> tuple[Sequence[asyncssh.SSHKeyPair], str]:
+        agent = self._agents.setdefault(path, asyncssh.SSHAgentClient(path))
+        try:
+            async with asyncio.timeout(_AGENT_SECONDS):
+                return await agent.get_keys(), ""
+        except (ValueError, OSError, TimeoutError) as error:
+            agent.close()
+            del self._agents[path]
+            return (), f"the ssh-agent at {path} does not answer ({clean(str(error)) or 'no reply'})"
 
     def _file(self, path: Path) -> _KeyFile:
         known = self._files.get(path)

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncssh
-from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
+from asyncssh.public_key import (
+    get_certificate_algs,
+    get_default_certificate_algs,
+    get_default_public_key_algs,
+    get_public_key_algs,
+)
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from probes.model.text import clean
@@ -65,8 +70,11 @@ class HostTrust:
         kinds = {key.kind for key in self._plain}
         plain = [name.decode() for name in get_default_public_key_algs()]
         plain.sort(key=lambda name: not ({name} & kinds or (name.startswith("rsa-") and "ssh-rsa" in kinds)))
-        wanted = [name.decode() for name in get_default_certificate_algs()] if self._authorities else []
-        return select(self.config.algorithms.get("hostkeyalgorithms"), wanted + plain, "HostKeyAlgorithms")
+        if not self._authorities:  # a certificate that nobody may sign would hide a plain key that is known
+            return select(self.config.algorithms.get("hostkeyalgorithms"), plain, "HostKeyAlgorithms", _possible())
+        certified = [name.decode() for name in get_default_certificate_algs()]
+        possible = [name.decode() for name in get_certificate_algs()] + _possible()
+        return select(self.config.algorithms.get("hostkeyalgorithms"), certified + plain, "HostKeyAlgorithms", possible)
 
     def verdict(self, reason: str) -> TransportError:
         """Explain why the key was not trusted; ``reason`` is asyncssh's own text."""
@@ -121,6 +129,10 @@ class HostTrust:
             except asyncssh.KeyImportError:
                 continue
         return keys
+
+
+def _possible() -> list[str]:
+    return [name.decode() for name in get_public_key_algs()]
 
 
 def _describe(key: asyncssh.SSHKey) -> str:

@@ -1,5 +1,6 @@
 """One ssh connection as asyncssh speaks it, and the commands that run on it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import TypeVar, cast
@@ -52,9 +53,10 @@ class Wire:
             self._end(channel)
         return command.completed(tuple(argv))
 
-    async def lines(self, argv: Sequence[str], line: str) -> AsyncGenerator[str, None]:
-        """Run a command line and yield what it says; raises CommandFailed where it ends with an error."""
-        channel, stream = await self._start(Stream, line)
+    async def lines(self, argv: Sequence[str], line: str, seconds: float) -> AsyncGenerator[str, None]:
+        """Run a command line, started within some seconds, and yield what it says; raises CommandFailed."""
+        async with asyncio.timeout(seconds):
+            channel, stream = await self._start(Stream, line)
         try:
             while (text := await stream.next()) is not None:
                 yield text

@@ -1,6 +1,7 @@
 """A folder with keys, ssh configuration and real sshd processes, all ended with the test."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from probes.transports.ssh import SshPool, SshSettings
-from tests.probes.transports.sshd import SSHD, Sshd, keygen
+from tests.probes.transports.sshd import SSHD, Sshd, keygen, need
 
 
 @dataclass
@@ -76,12 +77,15 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """Give a site with real sshd; as root on Debian and in CI its absence is a failure."""
-    if os.getuid() != 0 or not SSHD.exists():
-        if os.environ.get("CI") or (os.getuid() == 0 and Path("/etc/debian_version").exists()):
-            pytest.fail("tests against real sshd need root and the packages openssh-server and openssh-client")
-        pytest.skip("tests against real sshd need root and OpenSSH's sshd in /usr/sbin")
+    need("root and OpenSSH: packages openssh-server and openssh-client", met=os.getuid() == 0 and SSHD.exists())
     made = Site(tmp_path, keygen(tmp_path / "id"))
     try:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def _ssh() -> None:
+    """Need OpenSSH's client programs, against which our reading of its files is held."""
+    need("the programs ssh and ssh-keygen: package openssh-client", met=shutil.which("ssh") is not None)

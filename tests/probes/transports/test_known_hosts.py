@@ -26,6 +26,7 @@ def found_by_ssh(path: Path, name: str) -> list[int]:
     return [int(number) for number in re.findall(r"^# Host .* found: line (\d+)", said.stdout, re.MULTILINE)]
 
 
+@pytest.mark.usefixtures("_ssh")
 def test_lookup_as_ssh(tmp_path: Path) -> None:
     """Plain, listed, wildcard, negated, bracketed and hashed names are found as ssh-keygen finds them."""
     path = tmp_path / "known"

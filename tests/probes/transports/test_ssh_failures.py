@@ -1,6 +1,7 @@
 """Hosts that are dead, hung or cut off, as real sshd processes: each fails in time, alone, and comes back."""
 
 import asyncio
+import struct
 import time
 from contextlib import aclosing
 from pathlib import Path
@@ -41,18 +42,39 @@ async def test_unknown_name(site: Site) -> None:
             await pool.transport("n1").run(["true"], timeout=5)
 
 
-async def test_not_ssh(site: Site) -> None:
-    """A port that talks something else is Unreachable and says to check the port."""
+def disconnect(reason: bytes) -> bytes:
+    """Write an SSH_MSG_DISCONNECT (RFC 4253, 11.1) before any encryption."""
+    payload = b"\x01" + struct.pack(">I", 2) + struct.pack(">I", len(reason)) + reason + struct.pack(">I", 0)
+    padding = 8 - (len(payload) + 5) % 8 + 8
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
 
-    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example ESMTP\r\n" * 2000)
+
+_GREETINGS = {
+    "mail": b"220 mail.example ESMTP\r\n" * 2000,
+    "version 1": b"SSH-1.5-old\r\n",
+    "binary": b"SSH-2.0-x\r\n" + bytes(range(256)) * 64,
+    "malice": b"SSH-2.0-x\r\n" + disconnect(b"\x1b]0;owned\x07\n\xe2\x80\xaebad"),
+    "endless": b"\xff" * 100000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("greeting", _GREETINGS)
+async def test_hosts_that_talk_nonsense(site: Site, capfd: pytest.CaptureFixture[str], greeting: str) -> None:
+    """What speaks no ssh, or speaks it with malice, is Unreachable in one harmless sentence; nothing is printed."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_GREETINGS[greeting])
+        await reader.read(100)
         writer.close()
 
     other = await asyncio.start_server(greet, "127.0.0.1", 0)
     port = other.sockets[0].getsockname()[1]
     async with other, site.pool(f"Host n1\n  HostName 127.0.0.1\n  Port {port}\n") as pool:
-        with pytest.raises(Unreachable, match="n1"):
+        with pytest.raises(Unreachable, match="n1") as caught:
             await pool.transport("n1").run(["true"], timeout=5)
+    assert str(caught.value).isprintable()
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_hung_sshd(site: Site) -> None:
@@ -84,6 +106,22 @@ async def test_hung_connection(site: Site) -> None:
         assert time.monotonic() - started < 2
         server.thaw()
         assert await answers(node)
+
+
+async def test_hung_before_a_stream(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that a hung host never starts is TimedOut instead of silence, and the next one connects anew."""
+    monkeypatch.setattr("probes.transports.ssh._START_SECONDS", 0.3)
+    server = site.sshd()
+    site.trust(server.known)
+    async with site.pool(site.host("n1", server)) as pool:
+        node = pool.transport("n1")
+        assert await answers(node)
+        server.freeze()
+        with pytest.raises(TimedOut, match=r"`echo` on n1 did not start within 0.3 s"):
+            await anext(node.lines(["echo", "up"]))
+        server.thaw()
+        async with aclosing(node.lines(["echo", "up"])) as lines:
+            assert [line async for line in lines] == ["up"]
 
 
 async def test_killed_connection(site: Site) -> None:

@@ -1,5 +1,6 @@
 """Ways to log in, against real sshd: key files, the agent, and what is said when none is accepted."""
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
@@ -121,6 +122,27 @@ async def test_dead_agent(site: Site, server: Sshd) -> None:
     assert await whoami(site.pool(site.host("n1", server, *lines, defaults=False))) == "root"
     lines = (f"IdentityAgent {site.folder / 'gone'}", "IdentityFile none")
     assert "gone does not answer" in await refusal(site.pool(site.host("n1", server, *lines, defaults=False)))
+
+
+async def test_hung_agent(site: Site, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that never answers costs its time limit once, not once per host, and key files still work."""
+    monkeypatch.setattr("probes.transports.sshkeys._AGENT_SECONDS", 0.3)
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.read()
+        writer.close()
+
+    path = site.folder / "silent"
+    lines = (f"IdentityAgent {path}", f"IdentityFile {site.key}")
+    blocks = [site.host(f"n{i}", server, *lines, defaults=False) for i in range(4)]
+    async with await asyncio.start_unix_server(silent, path), site.pool(*blocks) as pool:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(pool.transport(f"n{i}").run(["true"], timeout=5)) for i in range(4)]
+        assert [task.result().returncode for task in tasks] == [0] * 4
+    assert asked == 1
 
 
 async def test_user_certificate(site: Site, server: Sshd) -> None:

@@ -95,6 +95,27 @@ async def test_a_second_key_type_does_not_make_a_change(site: Site) -> None:
     await succeeds(site.pool(site.host("n1", server)))
 
 
+async def test_algorithm_lists(site: Site) -> None:
+    """Algorithm lists are followed: names we do not have are passed over, and one that leaves nothing is refused."""
+    rsa = site.new_key("rsa", "rsa")
+    server = site.sshd(f"HostKey {rsa}")
+    site.trust(f"[127.0.0.1]:{server.port} {public(rsa)}", server.known)
+    lists = ("HostKeyAlgorithms rsa-sha2-256", "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256")
+    more = (
+        "Ciphers ^aes128-ctr",
+        "MACs -umac*",
+        "PubkeyAcceptedAlgorithms +ssh-rsa",
+        "CASignatureAlgorithms ssh-ed25519",
+    )
+    await succeeds(site.pool(site.host("n1", server, *lists, *more)))
+    site.trust(server.known)
+    error = await refusal(site.pool(site.host("n1", server, *lists)))
+    assert isinstance(error, HostKeyChanged)
+    error = await refusal(site.pool(site.host("n1", server, "KexAlgorithms sntrup761x25519-sha512@openssh.com")))
+    assert isinstance(error, ConfigRefused)
+    assert "KexAlgorithms leaves no algorithm that is supported here" in str(error)
+
+
 async def test_a_revoked_key_is_refused(site: Site) -> None:
     """A key marked @revoked is refused although another line trusts it, under any name of the host."""
     server = site.sshd()
