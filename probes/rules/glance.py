@@ -130,5 +130,7 @@ def judge_pull(row: PullFailure) -> Finding:
     """Name a group of image pulls that fail alike."""
     where = f" on {row.node}" if row.node else ""
     seen = Evidence(", ".join(row.pods), row.message, "API", row.last_at)
-    summary = f"{row.image} cannot be pulled{where}: {row.message}"
+    # containerd wraps the cause in a sentence for each step; the last one says what really happened.
+    cause = row.message.rpartition('": ')[2]
+    summary = f"{row.image} cannot be pulled{where}: {cause}"
     return Finding("image-pull-failing", Severity.WARNING, ObjectRef("Registry", "", row.registry), summary, (seen,))
