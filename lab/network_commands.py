@@ -1,7 +1,7 @@
 """ip, bridge, ping, tracepath and systemctl on a node of the demo."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -283,7 +283,7 @@ def _shown(call: Call, unit: str, names: list[str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in properties.items() if not names or name in names)
 
 
-def _sudo(call: Call) -> "Done | Any":
+def _sudo(call: Call) -> Done | Awaitable[Done]:
     words = [word for word in call.args if word != "-n"]
     if not (call.root or call.machine.shape.sudo):
         return Done(1, err="sudo: a password is required\n")
