@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 import pytest
 
-from probes.model.kube import FlannelAnnotations
+from probes.model.kube import FlannelAnnotations, Node
 from probes.model.network import FdbEntry, Neighbor, NetConf, NodeNetwork, Route
-from probes.model.kube import Node
 from probes.model.peers import Peer, PeerTable, overlay_of, peer_table
 from tests.probes.worlds import healthy, mac, with_network, with_node
 
