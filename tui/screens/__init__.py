@@ -62,4 +62,5 @@ def screen_of(ref: ObjectRef) -> Entry | None:
 def make(entry: Entry, ref: ObjectRef | None) -> "LiveScreen":
     """Make a screen of an object; its module is imported now."""
     made: LiveScreen = getattr(import_module(f"{__name__}.{entry.module}"), entry.screen)(ref)
+    made.entry = entry.name
     return made

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from textual import getters
@@ -16,7 +16,9 @@ from probes.model.changes import Change
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import Snapshot
 from probes.rules.finding import Diagnosis
+from tui.chronicle import Chronicle
 from tui.format import UNICODE, Glyphs
+from tui.remembered import Remembered
 from tui.widgets.filter import BadFilter, parse_filter
 from tui.widgets.footer import Keys
 from tui.widgets.header import Header
@@ -59,14 +61,27 @@ class LiveApp(NarrowApp):
         self.reads = reads
         self.clock = clock
         """Tells seconds since the epoch."""
-        self.timeline: deque[Change] = deque(maxlen=1000)
-        """What changed since the App runs, oldest first."""
-        self.history: dict[str, History] = {}
-        """Values for sparklines: ``api`` is the API's latency in seconds, ``NODE/COUNTER`` a counter's growth."""
+        self.chronicle = Chronicle()
+        """What happened since the App runs."""
+        self.remembered = Remembered()
+        """How the screens were left."""
         self.asked: dict[str, deque[str]] = {}
         """What was typed after ``/`` and ``:``."""
-        self.since: dict[tuple[str, ObjectRef], float] = {}
-        """When the App first saw a finding, by code and subject: it began then or before."""
+
+    @property
+    def timeline(self) -> Sequence[Change]:
+        """What changed since the App runs, oldest first."""
+        return self.chronicle.timeline
+
+    @property
+    def history(self) -> Mapping[str, History]:
+        """Values for sparklines: ``api`` is the API's latency in seconds, ``NODE/COUNTER`` a counter's growth."""
+        return self.chronicle.history
+
+    @property
+    def since(self) -> Mapping[tuple[str, ObjectRef], float]:
+        """When a finding was first seen, by code and subject: it began then or before."""
+        return self.chronicle.since
 
     def open(self, ref: ObjectRef) -> None:
         """Show an object on the screen that its kind has."""
@@ -76,8 +91,16 @@ class LiveApp(NarrowApp):
         """Show a screen of the catalog by its name, of an object where it is about one."""
         raise NotImplementedError
 
+    def leave(self) -> None:
+        """Go back to the screen beneath; from the lowest one, end underlay."""
+        raise NotImplementedError
+
     def step(self, places: int) -> None:
         """Go to a place visited before (-1), after (1), or to the last one (0)."""
+        raise NotImplementedError
+
+    def remember(self, **changed: object) -> None:
+        """Note how the screens are left, for the next time."""
         raise NotImplementedError
 
     def collect_now(self) -> None:
@@ -122,12 +145,14 @@ class LiveScreen(Screen[None]):
     ]
 
     NAME: ClassVar[str] = ""
-    """What it is called in the catalog."""
+    """What it is called on the screen."""
 
     def __init__(self, ref: ObjectRef | None = None) -> None:
         super().__init__()
         self.ref = ref
         """The object that it is about, or that the cursor shall be on."""
+        self.entry = ""
+        """Its name in the catalog."""
         self._ticking: Timer | None = None
         self._shown: Diagnosis | None = None
         self._asking: Pane | None = None
@@ -287,15 +312,12 @@ class LiveScreen(Screen[None]):
         pane = self.pane()
         if pane and pane.filter.says:
             pane.set_filter(type(pane.filter)())
-        elif len(self.app.screen_stack) > 2:  # noqa: PLR2004 - Textual's own default screen and the overview
-            self.app.pop_screen()
+        elif len(self.app.screen_stack) > 1:
+            self.app.leave()
 
     def action_leave(self) -> None:
         """Go back; on the overview, end underlay."""
-        if len(self.app.screen_stack) > 2:  # noqa: PLR2004 - as above
-            self.app.pop_screen()
-        else:
-            self.app.exit(0)
+        self.app.leave()
 
     def action_step(self, places: int) -> None:
         """Go through the places visited."""

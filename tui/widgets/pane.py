@@ -1,7 +1,11 @@
 """Pane: a framed part of a screen that can be filtered, sorted, zoomed and asked what is under its cursor."""
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
 
 from probes.model.flux import ObjectRef
 from tui.format import UNICODE, Glyphs
@@ -30,15 +34,19 @@ class Pane(Vertical):
     Pane.-bare, Pane.-bare:focus-within { border: none; }
     """
 
-    NAME = ""
+    NAME: ClassVar[str] = ""
     """What it is called, in its frame and in the bar of panes."""
+
+    class Noted(Message):
+        """There is something else to bear in mind of it."""
 
     def __init__(self, number: int, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes="" if glyphs is UNICODE else "-ascii")
         self.number = number
         self.glyphs = glyphs
         self.filter = Filter()
-        self.border_title = f"{number} {self.NAME}" if number else self.NAME
+        self.note = ""
+        self.border_title = Content(f"{number} {self.NAME}" if number else self.NAME)
 
     def compose(self) -> ComposeResult:
         """Hold nothing; subclasses do."""
@@ -58,6 +66,13 @@ class Pane(Vertical):
 
     def sort(self, column: str) -> None:
         """Order by a column, the other way round where it is in that order already."""
+
+    def say(self, note: str) -> None:
+        """Write into the lower edge of the frame what is left out, or why what is shown may not be true."""
+        if note != self.note:
+            self.note = note
+            self.border_subtitle = Content(note)
+            self.post_message(self.Noted())
 
     def tick(self, now: float) -> None:
         """Let what follows the clock say what is true now."""

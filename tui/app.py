@@ -1,0 +1,189 @@
+"""UnderlayApp: holds the newest diagnosis of one cluster and the screens that show it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, ClassVar, Final
+
+import msgspec
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+
+import themes
+from probes.model.flux import ObjectRef
+from probes.model.snapshot import Snapshot
+from probes.rules.diagnose import diagnose
+from probes.rules.finding import Diagnosis
+from tui import commands
+from tui.format import UNICODE, Glyphs
+from tui.remembered import Remembered, keep
+from tui.screens import OVERVIEW, Entry, find, make, screen_of
+from tui.screens.base import LiveApp, LiveScreen, Reads
+from tui.trail import Place, Trail
+
+Publish = Callable[[Snapshot], None]
+FRAME: Final = 0.1
+"""Seconds between two diagnoses at least: ten a second are more than an eye takes in."""
+_RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds until observation begins anew where it ended against all expectation."""
+_DEEPEST: Final = 12
+"""Screens upon one another."""
+
+
+class CannotStart(Exception):
+    """There is no cluster to observe; its text is one sentence for the operator."""
+
+
+class UnderlayApp(LiveApp):
+    """One cluster, live; nothing that happens to it ends the app."""
+
+    TITLE = "underlay"
+    COMMANDS = {commands.Commands}  # noqa: RUF012 - Textual's own form
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="quit", tooltip="End underlay, from anywhere"),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, id="palette", tooltip="Every command by name"),
+    ]
+
+    def __init__(
+        self,
+        follow: Callable[[Publish], Awaitable[None]],
+        *,
+        reads: Reads | None = None,
+        collect: Callable[[], None] | None = None,
+        context: str = "",
+        only: Collection[str] = (),
+        glyphs: Glyphs = UNICODE,
+        palette: Mapping[str, Theme] | None = None,
+        remembered: Remembered | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """``follow`` observes until cancelled and publishes each new snapshot; ``collect`` asks everything anew."""
+        environ = environ or {}
+        palette = themes.load() if palette is None else palette
+        remembered = remembered or Remembered()
+        wanted = themes.choose(remembered.theme if remembered.theme in palette else "", environ)
+        self._defaults = {k: v for k, v in palette[themes.DEFAULT].variables.items() if k.startswith("tone-")}
+        super().__init__(glyphs=glyphs, reads=reads, ansi_color=palette[wanted].ansi)
+        for theme in palette.values():
+            self.register_theme(theme)
+        self.theme = wanted
+        if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
+            self.animation_level = "none"
+        self.remembered = remembered
+        self.failure = ""
+        """Why it ended by itself, for the operator; empty where it did not."""
+        self._source = follow
+        self._collect = collect
+        self._only = only
+        self._newest = Snapshot(context=context)
+        self._arrived = asyncio.Event()
+        self._trail = Trail(Place(OVERVIEW.name))
+        self.set_reactive(UnderlayApp.diagnosis, Diagnosis(self._newest))
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Begin with the overview, before anything is known."""
+        return make(OVERVIEW, None)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give Textual's own themes our tones."""
+        return self._defaults
+
+    def on_mount(self) -> None:
+        """Begin to observe."""
+        self.run_worker(self._observe(), group="observe", exit_on_error=False)
+        self.run_worker(self._judge(), group="judge")
+
+    async def _observe(self) -> None:
+        """Follow the cluster; should that end, begin again after a while."""
+        failures = 0
+        while True:
+            try:
+                await self._source(self._publish)
+            except CannotStart as error:
+                self.failure = str(error)
+                self.exit(3)
+                return
+            except Exception as error:  # noqa: BLE001 - the edge of all sources: whatever it was, the screen stays
+                why = f"{type(error).__name__}: {error}"
+                self.notify(f"observation ended ({why}) and begins anew", severity="warning", markup=False)
+            await asyncio.sleep(_RETRY[min(failures, len(_RETRY) - 1)])
+            failures += 1
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._newest = snapshot
+        self._arrived.set()
+
+    async def _judge(self) -> None:
+        """Diagnose the newest snapshot, the ones in between left out."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            before = self.diagnosis
+            after = diagnose(self._newest, before, only=self._only)
+            self.chronicle.note(before, after)
+            self.diagnosis = after
+            await asyncio.sleep(FRAME)
+
+    def open(self, ref: ObjectRef) -> None:
+        """Show an object where its kind is shown, else describe it."""
+        entry = screen_of(ref) or find("describe")
+        if entry is not None:
+            self._show(Place(entry.name, ref), entry)
+
+    def go(self, name: str, ref: ObjectRef | None = None) -> None:
+        """Show a screen of the catalog."""
+        entry = find(name)
+        if entry is not None:
+            self._show(Place(entry.name, ref), entry)
+
+    def _show(self, place: Place, entry: Entry) -> None:
+        self._trail.visit(place)
+        if entry is OVERVIEW:
+            self._unwind()
+        elif len(self.screen_stack) > _DEEPEST:
+            self.switch_screen(make(entry, place.ref))
+        else:
+            self.push_screen(make(entry, place.ref))
+
+    def _unwind(self) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def leave(self) -> None:
+        """Go back to the screen beneath; from the lowest one, end underlay."""
+        if len(self.screen_stack) == 1:
+            self.exit(0)
+            return
+        self.pop_screen()
+        beneath = self.screen
+        if isinstance(beneath, LiveScreen):
+            self._trail.visit(Place(beneath.entry, beneath.ref))
+
+    def step(self, places: int) -> None:
+        """Go to a place visited before, after, or last."""
+        place = self._trail.step(places)
+        entry = find(place.name) if place else None
+        if place is None or entry is None:
+            return
+        self._unwind()
+        if entry is not OVERVIEW:
+            self.push_screen(make(entry, place.ref))
+
+    def remember(self, **changed: object) -> None:
+        """Note how the screens are left."""
+        self.remembered = msgspec.structs.replace(self.remembered, **changed)
+        keep(self.remembered)
+
+    def collect_now(self) -> None:
+        """Ask every source again."""
+        if self._collect:
+            self._collect()
+            self.notify("asking every source again", timeout=2, markup=False)
+
+    def command(self, text: str) -> str:
+        """Do what was typed after ``:``."""
+        return commands.run(self, text)
+
+    def complete(self, text: str) -> str:
+        """Complete what was typed after ``:``."""
+        return commands.complete(text, sorted(name.removeprefix("underlay-") for name in self.available_themes))

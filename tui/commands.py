@@ -1,0 +1,130 @@
+"""Commands: what can be typed after ``:``, how it is completed, and the same in the command palette."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final, NamedTuple
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from probes.rules.glance import node_ref
+from tui.screens import entries, find
+from tui.screens.base import LiveApp, LiveScreen
+
+
+class Command(NamedTuple):
+    """Something that can be typed after ``:``."""
+
+    name: str
+    says: str
+    aliases: tuple[str, ...] = ()
+
+
+_OWN: Final = (
+    Command("theme", "choose a theme: theme NAME", ("skin",)),
+    Command("faults", "only what is not as it should be", ("unhealthy",)),
+    Command("refresh", "ask every source again, now"),
+    Command("readonly", "whether anything can be changed from here"),
+    Command("help", "every key that works here", ("h", "keys", "?")),
+    Command("back", "back to where you were"),
+    Command("quit", "end underlay", ("q", "q!", "exit")),
+)
+
+
+def commands() -> Iterator[Command]:
+    """List every command that works: screens, then the rest."""
+    for entry in entries():
+        yield Command(entry.name, entry.title, entry.aliases)
+    yield from _OWN
+
+
+def complete(text: str, themes: list[str]) -> str:
+    """Complete what was typed: a command's name, or the name of a theme; empty where nothing fits."""
+    word, blank, rest = text.partition(" ")
+    if not text:
+        return ""
+    if blank:
+        if word not in {"theme", "skin"} or not rest:
+            return ""
+        return next((f"{word} {name}" for name in themes if name.startswith(rest) and name != rest), "")
+    names = [name for command in commands() for name in (command.name, *command.aliases)]
+    return next((name for name in names if name.startswith(text) and name != text), "")
+
+
+def run(app: LiveApp, text: str) -> str:
+    """Do what was typed; returns what is wrong with it, empty where nothing is."""
+    word, _, rest = text.strip().removeprefix(":").partition(" ")
+    rest = rest.strip()
+    screen = app.screen
+    match _own(word):
+        case "":
+            return _go(app, word, rest)
+        case "quit":
+            app.exit(0)
+        case "back":
+            app.step(-1)
+        case "refresh":
+            app.collect_now()
+        case "readonly":
+            return "This underlay only reads: it has no code that changes a cluster."
+        case "theme":
+            return _theme(app, rest)
+        case "help" if isinstance(screen, LiveScreen):
+            screen.action_help()
+        case "faults" if isinstance(screen, LiveScreen):
+            screen.action_faults()
+    return ""
+
+
+def _own(word: str) -> str:
+    return next((command.name for command in _OWN if word == command.name or word in command.aliases), "")
+
+
+def _go(app: LiveApp, word: str, rest: str) -> str:
+    if not word:
+        return ""
+    entry = find(word)
+    if entry is None:
+        return f"There is no :{word}; ? lists what there is."
+    screen = app.screen
+    subject = screen.subject() if isinstance(screen, LiveScreen) else None
+    if entry.kinds == ("Node",) and rest:
+        if rest not in app.diagnosis.views:
+            return f"There is no node {rest}."
+        app.go(entry.name, node_ref(rest))
+        return ""
+    if entry.needs_subject and subject is None:
+        return f":{word} is about something: put the cursor on it first."
+    app.go(entry.name, subject if entry.needs_subject else None)
+    return ""
+
+
+def _theme(app: LiveApp, name: str) -> str:
+    mine = sorted(theme for theme in app.available_themes if theme.startswith("underlay"))
+    wanted = name if name in app.available_themes else f"underlay-{name}"
+    if wanted not in app.available_themes:
+        return f"Themes: {', '.join(theme.removeprefix('underlay-') for theme in mine)}"
+    app.theme = wanted
+    app.remember(theme=wanted)
+    return ""
+
+
+class Commands(Provider):
+    """The same commands in the command palette."""
+
+    async def discover(self) -> Hits:
+        """Offer everything."""
+        for command in commands():
+            yield DiscoveryHit(command.name, partial(self._run, command.name), help=command.says)
+
+    async def search(self, query: str) -> Hits:
+        """Offer what was asked for."""
+        matcher = self.matcher(query)
+        for command in commands():
+            said = f"{command.name}: {command.says}"
+            if (score := matcher.match(said)) > 0:
+                yield Hit(score, matcher.highlight(said), partial(self._run, command.name))
+
+    def _run(self, name: str) -> None:
+        app = self.app
+        if isinstance(app, LiveApp) and (wrong := run(app, name)):
+            app.notify(wrong, markup=False)

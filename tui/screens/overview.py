@@ -1,0 +1,251 @@
+"""Overview: the answer first, then nodes, overlay and Flux; one pane at a time where there is little room."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
+
+from probes.model.flux import ObjectRef
+from probes.rules.finding import Diagnosis, subject_text
+from tui.format import Glyphs, Span, fit, width
+from tui.screens.base import LiveScreen
+from tui.screens.overview_panes import FindingsPane, FluxPane, NodesPane, OverlayPane, OverviewPane
+from tui.views.findings import severity_span
+from tui.widgets.listpane import ListPane
+from tui.widgets.pane import Pane
+from tui.widgets.spanline import SpanLines
+
+NARROW: Final = 100
+"""Columns below which one pane is shown at a time."""
+LOW: Final = 30
+"""Lines below which likewise."""
+_ON_TOP: Final = 2
+"""Root causes that stay in sight where one pane is shown at a time."""
+_LEAST: Final = 4
+"""Lines of a pane: its frame, its header and one row."""
+
+
+class OverviewScreen(LiveScreen):
+    """The whole cluster at a glance."""
+
+    NAME = "Overview"
+    DEFAULT_CSS = """
+    OverviewScreen #panes { height: 1fr; }
+    OverviewScreen #lower { height: 1fr; min-height: 4; }
+    OverviewScreen ListTable, OverviewScreen Matrix { height: 1fr; }
+    OverviewScreen #overlay { width: auto; height: 100%; }
+    OverviewScreen #flux { width: 1fr; height: 100%; }
+    OverviewScreen #causes, OverviewScreen #bar { display: none; }
+    OverviewScreen #bar { background: $panel; }
+    OverviewScreen.-single #bar { display: block; }
+    OverviewScreen.-single.-narrow #causes { display: block; }
+    OverviewScreen.-single.-narrow.-on-findings #causes { display: none; }
+    OverviewScreen.-single OverviewPane { display: none; }
+    OverviewScreen.-single OverviewPane.-active { display: block; border: none; height: 1fr; width: 1fr; }
+    OverviewScreen.-single #lower { display: none; }
+    OverviewScreen.-single.-on-lower #lower { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "pane(1)", "Findings", show=False, id="overview.findings"),
+        Binding("2", "pane(2)", "Nodes", show=False, id="overview.nodes"),
+        Binding("3", "pane(3)", "Overlay", show=False, id="overview.overlay"),
+        Binding("4", "pane(4)", "Flux", show=False, id="overview.flux"),
+        Binding(
+            "tab",
+            "turn(1)",
+            "Pane",
+            key_display="1-4",
+            id="overview.next",
+            tooltip="Go to it by its number; tab goes on by one",
+        ),
+        Binding("shift+tab", "turn(-1)", "Previous pane", show=False, id="overview.previous"),
+        Binding("z", "zoom", "Zoom", id="overview.zoom", tooltip="One pane alone, or all of them"),
+    ]
+
+    causes = getters.query_one("#causes", SpanLines)
+    bar = getters.query_one("#bar", SpanLines)
+
+    def __init__(self, ref: ObjectRef | None = None) -> None:
+        super().__init__(ref)
+        self._panes: tuple[OverviewPane, ...] = ()
+        self._active = 1
+        self._zoomed = False
+
+    def body(self) -> ComposeResult:
+        """Put the panes beneath one another, the last two beside one another."""
+        glyphs = self.app.glyphs
+        self._panes = (
+            FindingsPane(1, glyphs=glyphs),
+            NodesPane(2, glyphs=glyphs),
+            OverlayPane(3, glyphs=glyphs),
+            FluxPane(4, glyphs=glyphs),
+        )
+        yield SpanLines(glyphs=glyphs, id="causes")
+        yield SpanLines(glyphs=glyphs, id="bar", ground="muted")
+        with Vertical(id="panes"):
+            yield from self._panes[:2]
+            with Horizontal(id="lower"):
+                yield from self._panes[2:]
+
+    def on_mount(self) -> None:
+        """Begin where it was left."""
+        super().on_mount()
+        view = self.app.remembered
+        self._zoomed = view.zoomed
+        self.action_pane(view.pane if 1 <= view.pane <= len(self._panes) else 1)
+        self._arrange()
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Need none: this is where everything begins."""
+        return ()
+
+    def show(self, diagnosis: Diagnosis) -> None:
+        """Show all panes, or the one that is in sight."""
+        now = self.app.clock()
+        for pane in self._panes:
+            pane.show(diagnosis, now, self.app.since)
+        self._say()
+        self._share()
+
+    def _say(self) -> None:
+        glyphs = self.app.glyphs
+        self.causes.set_lines(top_causes(self.app.diagnosis, self.size.width, glyphs))
+        self.bar.set_lines([pane_bar(self._panes, self._active, self.size.width)])
+
+    def on_resize(self) -> None:
+        """Fit into another size."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show all panes or one, as there is room and as is wanted."""
+        is_narrow = self.size.width < NARROW or self.size.height < LOW
+        self.set_class(is_narrow, "-narrow")
+        self.set_class(is_narrow or self._zoomed, "-single")
+        self.set_class(self._active > 2, "-on-lower")  # noqa: PLR2004 - the panes beside one another
+        self.set_class(self._active == 1, "-on-findings")
+        for pane in self._panes:
+            pane.set_class(pane.number == self._active, "-active")
+        self._say()
+        self._share()
+
+    def _share(self) -> None:
+        """Share out the lines: everything where it fits, else as fairly as can be, the findings first."""
+        if self.has_class("-single") or not self.size.height:
+            return
+        upper = self._panes[:2]
+        lower = max(pane.wants() for pane in self._panes[2:])
+        heights = share_out(self.size.height - 2, [*(pane.wants() for pane in upper), lower])
+        for pane, height in zip(upper, heights, strict=False):
+            if pane.styles.height is None or pane.styles.height.value != height:
+                pane.styles.height = height
+        mesh = self._panes[2]
+        if isinstance(mesh, OverlayPane):
+            wanted = min(mesh.cells() + 3, self.size.width // 2)
+            if mesh.styles.width is None or mesh.styles.width.value != wanted:
+                mesh.styles.width = wanted
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Know which pane has the keys."""
+        for node in event.widget.ancestors_with_self:
+            if isinstance(node, OverviewPane) and node.number != self._active:
+                self._active = node.number
+                self._arrange()
+
+    def action_pane(self, number: int) -> None:
+        """Go to a pane."""
+        self._active = number
+        self._arrange()
+        pane = self._panes[number - 1]
+        for child in pane.query("*"):
+            if child.focusable:
+                child.focus(scroll_visible=False)
+        self.app.remember(pane=number)
+
+    def action_turn(self, places: int) -> None:
+        """Go to the next pane."""
+        self.action_pane((self._active - 1 + places) % len(self._panes) + 1)
+
+    def action_zoom(self) -> None:
+        """Show one pane alone, or all of them again."""
+        self._zoomed = not self._zoomed
+        self._arrange()
+        self.app.remember(zoomed=self._zoomed)
+
+    def on_list_pane_opened(self, event: ListPane.Opened) -> None:
+        """Open what was chosen."""
+        event.stop()
+        if self._active == 1:
+            self.app.go("findings", event.ref)
+        else:
+            self.app.open(event.ref)
+
+    def on_list_pane_moved(self) -> None:
+        """Offer the keys of what is under the cursor now."""
+        self.moved()
+
+    def on_pane_noted(self, event: Pane.Noted) -> None:
+        """Say in the bar what a frame would say."""
+        event.stop()
+        self._say()
+
+
+def top_causes(diagnosis: Diagnosis, cells: int, glyphs: Glyphs) -> list[tuple[Span, ...]]:
+    """Put the worst root causes into a line each; the rest is counted."""
+    lines: list[tuple[Span, ...]] = []
+    roots = diagnosis.findings
+    for place, finding in enumerate(roots[:_ON_TOP]):
+        sign = severity_span(finding.severity, glyphs)
+        subject = Span(subject_text(finding.subject) + "  ", "header")
+        fold = f"  {glyphs.folded}{len(finding.symptoms)}" if finding.symptoms else ""
+        left = len(roots) - _ON_TOP
+        more = f"  +{left} more" if left > 0 and place == _ON_TOP - 1 else ""
+        tail = fold + more
+        room = cells - width(subject.text) - width(sign.text) - width(tail) - 2
+        lines.append(
+            (
+                Span(" "),
+                Span(sign.text + " ", sign.tone),
+                subject,
+                Span(fit(finding.summary, max(0, room), glyphs)),
+                Span(tail, "accent"),
+            )
+        )
+    return lines
+
+
+def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int) -> tuple[Span, ...]:
+    """Put the panes into one line, each with how bad it is, and what is to be known of the one in sight."""
+    spans = [Span(" ", "muted")]
+    for pane in panes:
+        is_active = pane.number == active
+        spans.append(Span(f"{pane.number} {pane.NAME} ", "accent" if is_active else "muted"))
+        spans += [pane.badge, Span("   ", "muted")]
+    taken = sum(width(span.text) for span in spans)
+    note = panes[active - 1].note if panes else ""
+    room = cells - taken - 1
+    if note and room > 0:
+        spans.append(Span(" " * max(0, room - width(note)) + note, "stale"))
+    return tuple(spans)
+
+
+def share_out(lines: int, wants: Sequence[int]) -> list[int]:
+    """Share lines among panes from top to bottom; nobody gets less than a row while anybody has more.
+
+    The last takes what is left over.
+    """
+    given = [min(_LEAST, want) for want in wants]
+    left = max(0, lines - sum(given))
+    while left > 0:
+        hungry = [i for i, want in enumerate(wants) if given[i] < want]
+        if not hungry:
+            break
+        for i in hungry:
+            if left > 0:
+                given[i] += 1
+                left -= 1
+    given[-1] += left
+    return given

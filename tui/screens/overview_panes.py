@@ -1,0 +1,231 @@
+"""The panes of the overview: findings, nodes, the overlay and Flux."""
+
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from probes.model.flux import ObjectRef
+from probes.rules.finding import Diagnosis
+from probes.rules.glance import node_ref
+from tui.format import UNICODE, Glyphs, Span, width
+from tui.views import findings, flux, nodes, overlay
+from tui.views.findings import Since
+from tui.widgets.filter import Filter
+from tui.widgets.listpane import ListPane, ListTable
+from tui.widgets.matrix import Matrix
+from tui.widgets.pane import Pane
+
+_FRAME: Final = 2
+
+
+class OverviewPane(Pane):
+    """A pane that shows a part of the diagnosis."""
+
+    badge: Span = Span("")
+    """How bad it is, in a symbol and a number."""
+
+    def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:
+        """Show its part of a diagnosis."""
+        raise NotImplementedError
+
+    def wants(self) -> int:
+        """Tell how many lines it would take to show everything, frame included."""
+        raise NotImplementedError
+
+
+class _FindingsTable(ListTable):
+    """Findings; space folds what a root cause explains."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "fold", "Fold", id="findings.fold", tooltip="Hide or show what this explains"),
+    ]
+
+    def action_fold(self) -> None:
+        """Fold what is under the cursor."""
+        pane = self.parent
+        if isinstance(pane, FindingsPane):
+            pane.fold()
+
+
+class FindingsPane(ListPane, OverviewPane):
+    """Root causes first, with what they explain beneath."""
+
+    NAME = "Findings"
+    COLUMNS = findings.COLUMNS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("S", "sort('since')", "Sort by since", show=False, id="sort.since"),
+        Binding("N", "sort('subject')", "Sort by subject", show=False, id="sort.subject"),
+    ]
+
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(number, glyphs=glyphs, id="findings")
+        self.table = _FindingsTable(self.COLUMNS, glyphs=glyphs)
+        self._folded: set[str] = set()
+        self._last: tuple[Diagnosis, float, Since] | None = None
+
+    def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:
+        """Show the findings."""
+        self._last = (diagnosis, now, since)
+        listing = findings.findings(diagnosis, self.glyphs, since, self._folded)
+        self.badge = listing.badge
+        self.set_listing(listing, now)
+
+    def fold(self) -> None:
+        """Fold or unfold what the finding under the cursor explains."""
+        key = self.table.cursor_key
+        if key is not None and self._last is not None:
+            self._folded ^= {key}
+            self.show(self._last[0], self.table.now, self._last[2])
+
+    def wants(self) -> int:
+        """Tell how many lines it would take."""
+        return max(1, self.table.count()) + 1 + _FRAME
+
+
+class NodesPane(ListPane, OverviewPane):
+    """Every node's packet path, a line each."""
+
+    NAME = "Nodes"
+    COLUMNS = nodes.COLUMNS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("N", "sort('node')", "Sort by name", show=False, id="sort.name"),
+        Binding("R", "sort('role')", "Sort by role", show=False, id="sort.role"),
+        Binding("U", "sort('uplink')", "Sort by uplink", show=False, id="sort.uplink"),
+        Binding("M", "sort('overlay')", "Sort by MTU", show=False, id="sort.mtu"),
+        Binding("P", "sort('peers')", "Sort by peers", show=False, id="sort.peers"),
+        Binding("V", "sort('version')", "Sort by version", show=False, id="sort.version"),
+        Binding("A", "sort('seen')", "Sort by age", show=False, id="sort.age"),
+    ]
+
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(number, glyphs=glyphs, id="nodes")
+        self._rows = nodes.NodeRows(glyphs)
+
+    def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:  # noqa: ARG002 - as every pane
+        """Show the nodes."""
+        listing = self._rows.listing(diagnosis, now)
+        self.badge = listing.badge
+        self.set_listing(listing, now)
+
+    def wants(self) -> int:
+        """Tell how many lines it would take."""
+        return max(1, self.table.count()) + 1 + _FRAME
+
+
+class FluxPane(ListPane, OverviewPane):
+    """Sources, with those they feed beneath."""
+
+    NAME = "Flux"
+    COLUMNS = flux.COLUMNS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("N", "sort('object')", "Sort by name", show=False, id="sort.name"),
+        Binding("R", "sort('revision')", "Sort by revision", show=False, id="sort.revision"),
+        Binding("A", "sort('artifact')", "Sort by age", show=False, id="sort.age"),
+        Binding("T", "sort('tried')", "Sort by last try", show=False, id="sort.tried"),
+    ]
+
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(number, glyphs=glyphs, id="flux")
+
+    def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:  # noqa: ARG002 - as every pane
+        """Show the tree."""
+        listing = flux.flux(diagnosis, now, self.glyphs)
+        self.badge = listing.badge
+        self.set_listing(listing, now)
+
+    def wants(self) -> int:
+        """Tell how many lines it would take."""
+        return max(1, self.table.count()) + 1 + _FRAME
+
+
+class _MeshMatrix(Matrix):
+    """The mesh; its key for opening stands in the line of keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", id="lines.open", tooltip="The screen of the node it is seen from"),
+    ]
+
+
+class OverlayPane(OverviewPane):
+    """What every node has for every other."""
+
+    NAME = "Overlay"
+
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(number, glyphs=glyphs, id="overlay")
+        slash = "/" if glyphs.ok.isascii() else "╲"
+        self.matrix = _MeshMatrix(f"from {slash} to", glyphs=glyphs)
+        self._mesh = overlay.Mesh()
+        self._diagnosis: Diagnosis | None = None
+
+    def compose(self) -> ComposeResult:
+        """Hold the matrix."""
+        yield self.matrix
+
+    def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:  # noqa: ARG002 - as every pane
+        """Show the mesh."""
+        self._diagnosis = diagnosis
+        self._mesh = overlay.mesh(diagnosis, self.glyphs)
+        self.badge = self._mesh.badge
+        self.matrix.placeholder = self._mesh.nothing
+        self._fill()
+
+    def _fill(self) -> None:
+        wanted = [name for name in self._mesh.names if self.filter.wants(name, is_fault=name in self._mesh.broken)]
+        self.matrix.set_cells(wanted, self._mesh.names, self._mesh.cells)
+        self.explain()
+
+    def explain(self) -> None:
+        """Say below what the pair under the cursor lacks."""
+        said = ""
+        if self.matrix.cursor_pair and self._diagnosis and self.matrix.has_focus:
+            said = "; ".join(overlay.explain(self._diagnosis, *self.matrix.cursor_pair))
+        self.say("  ".join(part for part in (self.filter.says, said) if part))
+
+    def on_matrix_cell_highlighted(self) -> None:
+        """Say what is under the cursor."""
+        self.explain()
+        self.post_message(ListPane.Moved())
+
+    def on_descendant_focus(self) -> None:
+        """Say what is under the cursor."""
+        self.explain()
+
+    def on_descendant_blur(self) -> None:
+        """Say no more of it."""
+        self.explain()
+
+    def on_matrix_cell_selected(self, event: Matrix.CellSelected) -> None:
+        """Tell which node was opened."""
+        event.stop()
+        self.post_message(ListPane.Opened(node_ref(event.source), event.source))
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Leave out sources that are not wanted."""
+        super().set_filter(wanted)
+        self._fill()
+
+    def subject(self) -> ObjectRef | None:
+        """Tell which node the row under the cursor is of."""
+        pair = self.matrix.cursor_pair
+        return node_ref(pair[0]) if pair else None
+
+    def line(self) -> str:
+        """Say what the pair under the cursor lacks."""
+        pair = self.matrix.cursor_pair
+        if pair is None or self._diagnosis is None:
+            return ""
+        return f"{pair[0]} to {pair[1]}: " + ("; ".join(overlay.explain(self._diagnosis, *pair)) or "complete")
+
+    def wants(self) -> int:
+        """Tell how many lines it would take."""
+        return max(1, self.matrix.count()) + 1 + _FRAME
+
+    def cells(self) -> int:
+        """Tell how many cells it would take to show every destination, frame included."""
+        names = self._mesh.names
+        label = max((width(name) for name in (*names, self.matrix.corner)), default=0)
+        said = [width(span.text) for row in self._mesh.cells.values() for span in row.values()]
+        every = min(16, max([4, *(width(name) for name in names), *said]))
+        return max(24, min(24, label) + len(names) * (every + 1)) + _FRAME

@@ -1,0 +1,137 @@
+"""Findings as a tree: root causes, the worst first, with what they explain folded beneath."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+from probes.model.flux import ObjectRef
+from probes.rules.finding import Diagnosis, Finding, Severity, subject_text
+from tui.format import Glyphs, Span, age, status
+from tui.views.absence import nothing
+from tui.widgets.cells import Row, Ticking
+from tui.widgets.columns import Column
+from tui.widgets.items import Item, Listing
+
+COLUMNS: Final = (
+    Column("subject", "SUBJECT", least=16, most=44),
+    Column("summary", "WHAT IS WRONG", least=24, most=400, grow=True),
+    Column("since", "SINCE", least=5, most=7, right=True, priority=1),
+)
+_NAMES: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
+_WATCHED: Final = frozenset({"API", "operator"})
+"""Vantages whose evidence is dated when it began, not when it was seen."""
+
+Since = Mapping[tuple[str, ObjectRef], float]
+
+
+def severity_span(severity: Severity, glyphs: Glyphs) -> Span:
+    """Show a severity as symbol and tone."""
+    return status(_NAMES[severity], glyphs)
+
+
+def finding_key(finding: Finding) -> str:
+    """Name a finding by its code and subject."""
+    return "/".join((finding.code, *(finding.subject.kind, finding.subject.namespace, finding.subject.name)))
+
+
+def finding_at(diagnosis: Diagnosis, key: str) -> Finding | None:
+    """Look up a finding by its key, among root causes and symptoms."""
+    return next((finding for finding, _ in _flat(diagnosis.findings) if finding_key(finding) == key), None)
+
+
+def _flat(findings: Collection[Finding], depth: int = 0) -> Iterator[tuple[Finding, int]]:
+    for finding in findings:
+        yield finding, depth
+        yield from _flat(finding.symptoms, depth + 1)
+
+
+def findings(diagnosis: Diagnosis, glyphs: Glyphs, since: Since, folded: Collection[str] = ()) -> Listing:
+    """List root causes and, where they are not folded, their symptoms."""
+    items: list[Item] = []
+    for root in diagnosis.findings:
+        _append(items, root, "", "", glyphs, since, folded)
+    bad = diagnosis.count(Severity.CRITICAL)
+    warned = diagnosis.count(Severity.WARNING)
+    badge = status("ok", glyphs)
+    if bad or warned:
+        badge = status("critical", glyphs, str(bad)) if bad else status("warning", glyphs, str(warned))
+    elif diagnosis.gaps:
+        badge = status("unknown", glyphs, str(len(diagnosis.gaps)))
+    return Listing(tuple(items), _none(diagnosis, glyphs), badge)
+
+
+def _none(diagnosis: Diagnosis, glyphs: Glyphs) -> Span:
+    """Say why nothing is found: no news is good news only where everything was assessed."""
+    state = diagnosis.snapshot.resource("nodes")
+    if state.status != "ok" and not diagnosis.views:
+        return nothing(state, "nodes", glyphs)
+    asked = [view.summary.source.status for view in diagnosis.views.values()]
+    waiting = sum(status == "loading" for status in asked)
+    if waiting:
+        return status("loading", glyphs, f"nothing wrong so far; {waiting} of {len(asked)} nodes have yet to answer")
+    if diagnosis.gaps:
+        return status("unknown", glyphs, f"nothing wrong found; {len(diagnosis.gaps)} facts could not be assessed")
+    return status("ok", glyphs, f"nothing is wrong: {len(asked)} nodes and {len(diagnosis.flux)} Flux objects assessed")
+
+
+def _append(
+    items: list[Item], finding: Finding, stem: str, branch: str, glyphs: Glyphs, since: Since, folded: Collection[str]
+) -> None:
+    key = finding_key(finding)
+    is_folded = key in folded
+    items.append(Item(_row(finding, key, stem + branch, glyphs, since, is_folded), finding.subject, _is_fault(finding)))
+    if is_folded:
+        return
+    below = stem + {"": "", glyphs.branch: "│ " if glyphs.ok != "ok" else "| ", glyphs.last_branch: "  "}[branch]
+    for place, symptom in enumerate(finding.symptoms):
+        is_last = place == len(finding.symptoms) - 1
+        _append(items, symptom, below, glyphs.last_branch if is_last else glyphs.branch, glyphs, since, folded)
+
+
+def _is_fault(finding: Finding) -> bool:
+    return finding.worst > Severity.NOTE
+
+
+def _row(finding: Finding, key: str, stem: str, glyphs: Glyphs, since: Since, is_folded: bool) -> Row:  # noqa: FBT001
+    fold = ""
+    if finding.symptoms:
+        fold = f" {glyphs.folded if is_folded else glyphs.unfolded}{len(finding.symptoms)}"
+    sign = severity_span(finding.severity, glyphs)
+    subject = (
+        Span(stem, "muted"),
+        Span(sign.text + " ", sign.tone),
+        Span(subject_text(finding.subject), "header" if not stem else "text"),
+        Span(fold, "accent"),
+    )
+    at, show = _began(finding, since, glyphs)
+    return Row(key, (subject, Span(finding.summary), Ticking(at, show)))
+
+
+def _began(
+    finding: Finding, since: Since, glyphs: Glyphs
+) -> tuple[float | None, Callable[[float | None, float], Span]]:
+    """Tell when it began: as the API dates it, else at the latest when it was first seen."""
+    dated = [each.at for each in finding.evidence if each.at is not None and each.vantage in _WATCHED]
+    if dated:
+        return min(dated), _EXACT[glyphs]
+    return since.get((finding.code, finding.subject)), _AT_LEAST[glyphs]
+
+
+def _show(sign: str, glyphs: Glyphs, at: float | None, now: float) -> Span:
+    return Span("" if at is None else sign + age(now - at, glyphs), "muted")
+
+
+class _PerGlyphs(dict[Glyphs, Callable[[float | None, float], Span]]):
+    """One function for each set of symbols, so that equal rows stay equal."""
+
+    def __init__(self, sign: str, ascii_sign: str) -> None:
+        super().__init__()
+        self._signs = (sign, ascii_sign)
+
+    def __missing__(self, glyphs: Glyphs) -> Callable[[float | None, float], Span]:
+        made = self[glyphs] = partial(_show, self._signs[glyphs.ok.isascii()], glyphs)
+        return made
+
+
+_EXACT: Final = _PerGlyphs("", "")
+_AT_LEAST: Final = _PerGlyphs("≥", ">")

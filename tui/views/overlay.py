@@ -1,0 +1,83 @@
+"""The overlay as a mesh: what each node's kernel has for reaching each other node's pods."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from probes.model.peers import MISSING, NOT_NEEDED, OK, UNKNOWN, Peer
+from probes.rules.finding import Diagnosis, NodeView
+from tui.format import Glyphs, Span, status
+from tui.views.absence import nothing
+
+_SHORT: Final = {"route": "route", "neighbour": "neigh", "FDB": "fdb"}
+
+
+class Mesh(NamedTuple):
+    """Cells from every node (rows) to every node (columns)."""
+
+    names: tuple[str, ...] = ()
+    cells: Mapping[str, Mapping[str, Span]] = {}
+    broken: frozenset[str] = frozenset()
+    """Nodes that lack something for at least one peer."""
+    nothing: Span = Span("")
+    badge: Span = Span("")
+
+
+def mesh(diagnosis: Diagnosis, glyphs: Glyphs) -> Mesh:
+    """Draw up the mesh; a cell is ``✔`` only where all that a peer needs was seen to be there."""
+    names = tuple(diagnosis.views)
+    cells: dict[str, dict[str, Span]] = {}
+    broken: set[str] = set()
+    unknown = False
+    in_overlay = {expected.node for expected in diagnosis.overlay.expected}
+    for name, view in diagnosis.views.items():
+        worst: dict[str, list[Peer]] = {}
+        for peer in view.peers.broken:
+            worst.setdefault(peer.peer, []).append(peer)
+        row = cells[name] = {}
+        for other in names:
+            if other != name:
+                row[other] = _cell(view, worst.get(other), glyphs, in_overlay=other in in_overlay)
+        if any(span.tone == "critical" for span in row.values()):
+            broken.add(name)
+        unknown |= any(span.tone in {"unknown", "muted"} for span in row.values())
+    count = sum(span.tone == "critical" for row in cells.values() for span in row.values())
+    if count:
+        badge = status("critical", glyphs, str(count))
+    else:
+        badge = status("unknown" if unknown else "ok", glyphs) if len(names) > 1 else status("none", glyphs)
+    state = diagnosis.snapshot.resource("nodes")
+    return Mesh(names, cells, frozenset(broken), nothing(state, "nodes", glyphs), badge)
+
+
+def _cell(view: NodeView, broken: list[Peer] | None, glyphs: Glyphs, *, in_overlay: bool) -> Span:
+    row = view.summary
+    if not view.peers.expected or not in_overlay:
+        return status("none", glyphs) if row.backend not in {"", "vxlan", "host-gw"} else status("unknown", glyphs)
+    if row.source.status == "loading":
+        return status("loading", glyphs)
+    if row.source.at is None:
+        return status("unknown", glyphs)
+    if row.overlay_state in {"missing", "down"}:
+        return status("critical", glyphs, f"link {'gone' if row.overlay_state == MISSING else 'down'}")
+    if not broken:
+        return status("ok", glyphs)
+    worst = min(broken, key=lambda peer: (MISSING, "wrong", UNKNOWN, OK).index(peer.status))
+    if worst.status == UNKNOWN:
+        return status("unknown", glyphs)
+    said = [_SHORT[leg] for leg, state in worst.legs if state.status not in {OK, NOT_NEEDED, UNKNOWN}]
+    return status("critical", glyphs, said[0] if len(said) == 1 else f"{said[0]} +{len(said) - 1}")
+
+
+def explain(diagnosis: Diagnosis, source: str, destination: str) -> tuple[str, ...]:
+    """Say what one node lacks for another, one sentence a leg."""
+    view = diagnosis.views.get(source)
+    if view is None:
+        return ()
+    said = []
+    for peer in view.peers.broken:
+        if peer.peer == destination:
+            for leg, state in peer.legs:
+                if state.status not in {OK, NOT_NEEDED}:
+                    found = f", found {state.found}" if state.found else ""
+                    said.append(f"{leg} {state.status}: expected {state.expected}{found}")
+    return tuple(said)

@@ -1,0 +1,126 @@
+"""List pane: a pane that holds one table of items, filtered and sorted as its operator wants."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from probes.model.flux import ObjectRef
+from tui.format import UNICODE, Glyphs, Span
+from tui.widgets.cells import Cell
+from tui.widgets.columns import Column
+from tui.widgets.filter import Filter
+from tui.widgets.items import Item, Listing
+from tui.widgets.pane import Pane
+from tui.widgets.table import Table
+
+
+class ListTable(Table):
+    """The table of a pane; its key for opening stands in the line of keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", id="lines.open", tooltip="The screen of what is under the cursor"),
+    ]
+
+
+class ListPane(Pane):
+    """A pane with one table; subclasses name its columns."""
+
+    COLUMNS: ClassVar[Sequence[Column]] = ()
+    SORT_KEYS: ClassVar[Mapping[str, Callable[[Cell], Any]]] = {}
+
+    class Opened(Message):
+        """An object was opened."""
+
+        def __init__(self, ref: ObjectRef, key: str) -> None:
+            super().__init__()
+            self.ref = ref
+            self.key = key
+            """Of its row."""
+
+    class Moved(Message):
+        """Something else is under the cursor."""
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last of a burst counts."""
+            return isinstance(message, ListPane.Moved)
+
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(number, glyphs=glyphs, id=id)
+        self.table = ListTable(self.COLUMNS, sort_keys=self.SORT_KEYS, glyphs=glyphs)
+        self.listing = Listing()
+        self._items: dict[str, Item] = {}
+
+    def compose(self) -> ComposeResult:
+        """Hold the table."""
+        yield self.table
+
+    def set_listing(self, listing: Listing, now: float) -> None:
+        """Show these items, those of them that are wanted."""
+        self.listing = listing
+        self._items = {item.row.key: item for item in listing.items}
+        wanted = [
+            item.row
+            for item in listing.items
+            if not self.filter.says or self.filter.wants(item.text(now), is_fault=item.is_fault)
+        ]
+        if listing.items and not wanted:
+            said = "nothing matches; esc shows everything" if self.filter.text else "no faults; ctrl-z shows everything"
+            self.table.placeholder = Span(f"{self.glyphs.none} {said}", "muted")
+        elif not listing.items:
+            self.table.placeholder = listing.nothing
+        self.table.set_rows(wanted, now)
+        parts = [listing.note, self.filter.says, f"{len(wanted)} of {len(self._items)}" if self.filter.says else ""]
+        self.say("  ".join(part for part in parts if part))
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Leave out what is not wanted."""
+        super().set_filter(wanted)
+        self.set_listing(self.listing, self.table.now)
+
+    def sort(self, column: str) -> None:
+        """Order by a column, then the other way round, then as it was given."""
+        match self.table.sorted_by:
+            case (name, False) if name == column:
+                self.table.sort_by(column, reverse=True)
+            case (name, True) if name == column:
+                self.table.sort_by(None)
+            case _:
+                self.table.sort_by(column)
+
+    def item(self) -> Item | None:
+        """Tell which item is under the cursor."""
+        key = self.table.cursor_key
+        return self._items.get(key) if key is not None else None
+
+    def subject(self) -> ObjectRef | None:
+        """Tell what is under the cursor."""
+        item = self.item()
+        return item.ref if item else None
+
+    def line(self) -> str:
+        """Give the text of the row under the cursor."""
+        item = self.item()
+        return item.text(self.table.now) if item else ""
+
+    def tick(self, now: float) -> None:
+        """Let visible ages say what is true now."""
+        self.table.tick(now)
+
+    def action_sort(self, column: str) -> None:
+        """Order by a column."""
+        self.sort(column)
+
+    def on_table_row_selected(self, event: Table.RowSelected) -> None:
+        """Tell what was opened."""
+        event.stop()
+        item = self._items.get(event.key)
+        if item and item.ref:
+            self.post_message(self.Opened(item.ref, event.key))
+
+    def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
+        """Tell that something else is under the cursor."""
+        event.stop()
+        self.post_message(self.Moved())
