@@ -8,10 +8,11 @@ from typing import Any
 
 from lab import fluxobjects, manifests
 from lab.faults import FAULTS
+from lab.kernel import KernelError
 from lab.kinds import BY_KIND, OPTIONAL_GROUPS
-from lab.machine import Shape
+from lab.machine import CniError, Shape
 from lab.reading import IncidentError, Section
-from lab.store import timestamp
+from lab.store import ExistsError, NotFoundError, timestamp
 from lab.world import Path, World
 
 
@@ -62,7 +63,14 @@ def parse(name: str, text: str) -> Incident:
 
 
 def build(incident: Incident, world: World) -> World:
-    """Make an empty world into that of the incident."""
+    """Make an empty world into that of the incident; IncidentError for a file that contradicts itself."""
+    try:
+        return _build(incident, world)
+    except (CniError, ExistsError, KernelError, NotFoundError, TypeError, ValueError) as error:
+        raise IncidentError(f"{incident.name}.yaml: the incident cannot be built: {error}") from error
+
+
+def _build(incident: Incident, world: World) -> World:
     root = Section(incident.data, f"{incident.name}.yaml")
     for key in ("title", "story", "expects"):
         root.raw(key)
@@ -79,6 +87,8 @@ def build(incident: Incident, world: World) -> World:
         if machine.overlay.subnet_env is not None:
             machine.overlay.subnet_env.written_at = booted + 9
         machine.unit.started_at = booted + 2
+        # What fails to be made is what is missing later.
+        machine.creation_fails = machine.shape.creation_fails
     world.paths += [_path(section) for section in root.sections("paths")]
     _add_namespaces(world, root, now)
     for section in root.sections("pods"):

@@ -130,7 +130,8 @@ class Machine:
         self.offloads: dict[str, bool] = {"tx-checksum-ip-generic": True}
         self.conntrack = (2417, 262144)
         self.alive = True
-        self.creation_fails = shape.creation_fails
+        self.creation_fails = 0
+        """How many more starts of flannel fail to create flannel.1; negative is every one."""
         self.boots = 0
         self._ids = 0
         self.unit = Unit("k3s" if shape.role == "server" else "k3s-agent", booted_at, self._new_id())

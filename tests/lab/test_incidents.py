@@ -83,6 +83,9 @@ def test_half_done_mtu_change_leaves_five_values_apart() -> None:
             HEAD + "events: [{object: Pod/x/y, reason: r, message: m, first: -1m, last: -1m}]",
             "there is no Pod named 'y'",
         ),
+        (HEAD + "faults: [{do: bounce-link, node: a, link: wg0}]", 'cannot be built: Cannot find device "wg0"'),
+        (HEAD + "faults: [{do: recreate-pod, namespace: x, name: y, at: -1m}]", 'cannot be built: pods "y" not found'),
+        (HEAD + "pods: [{name: p, node: a, image: i}, {name: p, node: a, image: i}]", "File exists"),
         (HEAD.replace("192.0.2.2", "nowhere"), "x.yaml.nodes[0].address: 'nowhere' does not appear to be"),
     ],
 )
@@ -91,6 +94,14 @@ def test_a_mistake_is_named_with_file_and_key(text: str, message: str) -> None:
     with pytest.raises(IncidentError, match=re.escape(message)) as caught:
         incident.build(incident.parse("x", text), World())
     assert "\n" not in str(caught.value)
+
+
+def test_device_whose_creation_fails_stays_missing() -> None:
+    """``creationFails`` lets the first starts of flannel after the fault fail, as often as it says."""
+    text = HEAD.replace("podCIDR", "creationFails: 1, podCIDR") + "faults: [{do: delete-link, node: a}]"
+    world = incident.build(incident.parse("x", text), World())
+    assert world.nodes["a"].flannel is None
+    assert [world.restart_unit("a"), world.restart_unit("a")] == [False, True]
 
 
 def test_unknown_incident_lists_those_there_are() -> None:
