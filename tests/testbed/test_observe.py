@@ -309,10 +309,10 @@ def _underlay_requests(testbed: Testbed, mark: int, verb: str = "") -> list[dict
     return [event for event in mine if event["verb"] == verb] if verb else mine
 
 
-_CHANGING = "|".join(
-    ("journal", "/run/motd.dynamic", "wtmp", "lastlog", "btmp", "machine-id", "/run/systemd", "/run/user", "/run/utmp",
-     "/run/sudo", "/run/dbus", "k3s/lease")
-)  # fmt: skip
+_CHANGING = (
+    "journal|/run/motd.dynamic|wtmp|lastlog|btmp|machine-id|/run/systemd|/run/user|/run/utmp|/run/sudo|/run/dbus"
+    "|k3s/lease"
+)
 
 
 def _files(testbed: Testbed, node: str) -> set[str]:
