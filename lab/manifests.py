@@ -151,17 +151,15 @@ def pod(
         kind, _, owner_name = owner.partition("/")
         reference = {"apiVersion": "apps/v1", "kind": kind, "name": owner_name, "controller": True}
         meta["ownerReferences"] = [reference | {"uid": hashlib.sha256(owner.encode()).hexdigest()[:32]}]
-    container = app or name
-    running = {"running": {"startedAt": timestamp(created_at + 3)}}
-    state: Object = {"waiting": {"reason": waiting[0], "message": waiting[1]}} if waiting else running
     ready = waiting is None
+    status = _container(app or name, image, created_at + 3, restarts, waiting)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": meta,
         "spec": {
             "nodeName": node_name,
-            "containers": [{"name": container, "image": image, "resources": {}}],
+            "containers": [{"name": app or name, "image": image, "resources": {}}],
             **({"hostNetwork": True} if host_network else {}),
             "restartPolicy": "Always",
             "serviceAccountName": "default",
@@ -173,20 +171,25 @@ def pod(
                 {"type": "PodScheduled", "status": "True", "lastTransitionTime": timestamp(created_at)},
                 {"type": "Ready", "status": str(ready), "lastTransitionTime": timestamp(created_at + 4)},
             ],
-            "containerStatuses": [
-                {
-                    "name": container,
-                    "image": image,
-                    "imageID": "",
-                    "ready": ready,
-                    "started": ready,
-                    "restartCount": restarts,
-                    "state": state,
-                },
-            ],
+            "containerStatuses": [status],
             "qosClass": "BestEffort",
             "startTime": timestamp(created_at),
         },
+    }
+
+
+def _container(name: str, image: str, at: float, restarts: int, waiting: tuple[str, str] | None) -> Object:
+    """Make the status of a container that runs since a time or waits."""
+    running = {"running": {"startedAt": timestamp(at)}}
+    ready = waiting is None
+    return {
+        "name": name,
+        "image": image,
+        "imageID": "",
+        "ready": ready,
+        "started": ready,
+        "restartCount": restarts,
+        "state": {"waiting": {"reason": waiting[0], "message": waiting[1]}} if waiting else running,
     }
 
 

@@ -33,7 +33,7 @@ class Query:
     namespace: str
     test: Test | None
     as_table: bool
-    params: "dict[str, str]"
+    params: dict[str, str]
 
     @classmethod
     def of(cls, request: web.Request, kind: Kind, namespace: str, name: str = "") -> "Query":
@@ -117,7 +117,7 @@ def _continued(store: Store, token: str) -> tuple[int, Key | None]:
     return revision, key
 
 
-def _number(params: "dict[str, str]", name: str) -> int:
+def _number(params: dict[str, str], name: str) -> int:
     text = params.get(name, "") or "0"
     if not text.isdecimal():
         raise Refusal(400, f"{name} must be a whole number, not {text!r}")
@@ -129,13 +129,7 @@ async def watch_objects(
 ) -> web.StreamResponse:
     """Answer a watch: replay from a resource version, then each change, with bookmarks where asked."""
     params = query.params
-    initial = params.get("sendInitialEvents") == "true"
-    if initial and params.get("resourceVersionMatch") != "NotOlderThan":
-        raise Refusal(
-            422,
-            'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires '
-            "setting resourceVersionMatch to NotOlderThan",
-        )
+    initial = _starts_with_all(params)
     bookmarks = params.get("allowWatchBookmarks") == "true"
     limit = float(_number(params, "timeoutSeconds") or MAX_WATCH)
     revision = _number(params, "resourceVersion")
@@ -175,6 +169,18 @@ async def watch_objects(
     finally:
         store.observers.discard(observe)
     return response
+
+
+def _starts_with_all(params: dict[str, str]) -> bool:
+    """Whether a watch asks for what exists first (WatchList); Refusal where it asks wrongly."""
+    initial = params.get("sendInitialEvents") == "true"
+    if initial and params.get("resourceVersionMatch") != "NotOlderThan":
+        raise Refusal(
+            422,
+            'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires '
+            "setting resourceVersionMatch to NotOlderThan",
+        )
+    return initial
 
 
 async def _follow(
