@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
-from probes.kube.http import GET_TIMEOUT, IDLE_TIMEOUT, Query
+from probes.kube.http import GET_TIMEOUT, IDLE_TIMEOUT, Body, Query
 from probes.kube.kubeconfig import Kubeconfig, plain
 
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
@@ -26,7 +26,7 @@ class Api(Protocol):
     def latency(self) -> float | None:
         """Seconds between the last request and the head of its answer; None before the first."""
 
-    async def get(self, path: str, query: Query = (), *, timeout: float = GET_TIMEOUT) -> bytes:
+    async def get(self, path: str, query: Query = (), *, timeout: float = GET_TIMEOUT) -> Body:
         """Read one answer whole, within ``timeout`` seconds."""
 
     def stream(self, path: str, query: Query = (), *, idle: float = IDLE_TIMEOUT) -> AsyncGenerator[bytes, None]:

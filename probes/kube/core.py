@@ -6,7 +6,7 @@ import msgspec
 
 from probes.kube.decode import Decoder
 from probes.kube.scalars import epoch
-from probes.kube.wire import Meta, Object, OwnerReference, Wire, WireCondition, conditions, text
+from probes.kube.wire import Meta, Object, OwnerReference, Wire, WireCondition, conditions, text, word
 from probes.model.kube import Container, FlannelAnnotations, Lease, Node, Pod
 from probes.model.text import clean
 
@@ -93,7 +93,7 @@ def _flannel(annotations: dict[str, str]) -> FlannelAnnotations:
     get = annotations.get
     v4, v6 = _vtep(get(_FLANNEL + "backend-data")), _vtep(get(_FLANNEL + "backend-v6-data"))
     return FlannelAnnotations(
-        backend_type=text(get(_FLANNEL + "backend-type")),
+        backend_type=word(get(_FLANNEL + "backend-type")),
         vni=v4.vni if v4.vni is not None else v6.vni,
         vtep_mac=text(v4.mac).lower(),
         vtep_mac_v6=text(v6.mac).lower(),
@@ -142,7 +142,7 @@ def _node(wire: WireNode) -> Node:
     return Node(
         name=clean(meta.name),
         uid=text(meta.uid),
-        roles=tuple(sorted([clean(label[len(_ROLE) :]) for label in labels if label.startswith(_ROLE)])),
+        roles=tuple(sorted([word(label[len(_ROLE) :]) for label in labels if label.startswith(_ROLE)])),
         internal_ips=tuple([address for kind, address in addresses if kind == "InternalIP"]),
         external_ips=tuple([address for kind, address in addresses if kind == "ExternalIP"]),
         hostname=next((address for kind, address in addresses if kind == "Hostname"), ""),
@@ -150,9 +150,9 @@ def _node(wire: WireNode) -> Node:
         conditions=conditions(status.conditions),
         flannel=_flannel(annotations),
         node_args=_node_args(annotations.get("k3s.io/node-args")),
-        kubelet_version=text(info.kubelet_version),
-        kernel_version=text(info.kernel_version),
-        os_image=text(info.os_image),
+        kubelet_version=word(info.kubelet_version),
+        kernel_version=word(info.kernel_version),
+        os_image=word(info.os_image),
         unschedulable=bool(spec.unschedulable),
         taints=tuple([_taint(t) for t in spec.taints or ()]),
         created_at=epoch(meta.creation_timestamp),
@@ -248,17 +248,17 @@ def _containers(status: _PodStatus, spec: _PodSpec) -> tuple[Container, ...]:
             *(status.ephemeral_container_statuses or ()),
         ]
     if not statuses:  # not scheduled yet, or the kubelet has not said anything
-        return tuple([Container(text(c.name), text(c.image)) for c in spec.containers or ()])
+        return tuple([Container(word(c.name), word(c.image)) for c in spec.containers or ()])
     return tuple([_container(c, c.state.waiting if c.state else None) for c in statuses])
 
 
 def _container(status: _ContainerStatus, waiting: _Waiting | None) -> Container:
     return Container(
-        clean(status.name) if status.name else "",
-        clean(status.image) if status.image else "",
+        word(status.name),
+        word(status.image),
         status.ready is True,
         status.restart_count or 0,
-        text(waiting.reason) if waiting else "",
+        word(waiting.reason) if waiting else "",
         text(waiting.message) if waiting else "",
     )
 
@@ -266,7 +266,7 @@ def _container(status: _ContainerStatus, waiting: _Waiting | None) -> Container:
 def _owner(references: list[OwnerReference] | None) -> str:
     for reference in references or ():
         if reference.controller:
-            return f"{text(reference.kind)}/{text(reference.name)}"
+            return word(f"{reference.kind or ''}/{reference.name or ''}")
     return ""
 
 
@@ -279,17 +279,17 @@ def _pod(wire: WirePod) -> Pod:
     labels = meta.labels
     ips = [clean(p.ip) for p in status.pod_ips or () if p.ip] or ([clean(status.pod_ip)] if status.pod_ip else ())
     return Pod(
-        clean(meta.namespace) if meta.namespace else "",
+        word(meta.namespace),
         clean(meta.name),
-        clean(meta.uid) if meta.uid else "",
-        clean(spec.node_name) if spec.node_name else "",
-        clean(status.phase) if status.phase else "",
+        text(meta.uid),
+        word(spec.node_name),
+        word(status.phase),
         tuple(ips),
         spec.host_network is True,
         epoch(meta.creation_timestamp),
         meta.deletion_timestamp is not None,
         _owner(meta.owner_references) if meta.owner_references else "",
-        text(labels.k8s_app or labels.name or labels.app) if labels else "",
+        word(labels.k8s_app or labels.name or labels.app) if labels else "",
         _containers(status, spec),
     )
 

@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from probes.kube.errors import AnswerInvalid, detail
+from probes.kube.http import Body
 from probes.kube.wire import Object, Wire
 
 W = TypeVar("W", bound=Object)
@@ -54,7 +55,7 @@ class Decoder(Generic[W, T]):
         )
         self._object = msgspec.json.Decoder(wire)
 
-    def page(self, raw: bytes) -> Page[T]:
+    def page(self, raw: Body) -> Page[T]:
         """Decode a list; an object that cannot be decoded is named in ``unreadable``, the others are there.
 
         Raises AnswerInvalid where it is no list at all, or cut.
@@ -71,7 +72,7 @@ class Decoder(Generic[W, T]):
             return self._patient_page(raw)
         return Page(items, [], meta.next_page or "", meta.resource_version or "")
 
-    def object(self, raw: bytes | msgspec.Raw) -> tuple[str, T | None, str]:
+    def object(self, raw: Body | msgspec.Raw) -> tuple[str, T | None, str]:
         """Decode one object to its key, value and resourceVersion; the value is None where it is of no interest.
 
         Raises AnswerInvalid.
@@ -82,7 +83,7 @@ class Decoder(Generic[W, T]):
             raise AnswerInvalid(f"{_name(raw)} cannot be read: {detail(str(error))}") from error
         return self._key(wire), self._convert(wire), wire.metadata.resource_version or ""
 
-    def _patient_page(self, raw: bytes) -> Page[T]:
+    def _patient_page(self, raw: Body) -> Page[T]:
         try:
             whole = _RAW_LIST.decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -105,7 +106,7 @@ _RAW_LIST: Final = msgspec.json.Decoder(_RawList)
 _OBJECT: Final = msgspec.json.Decoder(Object)
 
 
-def _name(raw: bytes | msgspec.Raw) -> str:
+def _name(raw: Body | msgspec.Raw) -> str:
     try:
         meta = _OBJECT.decode(raw).metadata
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -8,7 +8,7 @@ import msgspec
 
 from probes.kube.client import Api
 from probes.kube.errors import AnswerInvalid, ApiError, NotInstalled, detail
-from probes.kube.http import GET_TIMEOUT
+from probes.kube.http import GET_TIMEOUT, Body
 from probes.kube.wire import Wire
 
 _VERSION: Final = re.compile(r"v(\d{1,4})(?:(alpha|beta)(\d{1,4}))?", re.ASCII)
@@ -58,7 +58,7 @@ def priority(version: str) -> tuple[int, int, int]:
     return (stability, int(match[1]), int(match[3] or 0))
 
 
-def parse_groups(raw: bytes) -> dict[str, Group]:
+def parse_groups(raw: Body) -> dict[str, Group]:
     """Read an APIGroupList; raises AnswerInvalid."""
     try:
         groups = _GROUPS.decode(raw).groups or ()
@@ -72,7 +72,7 @@ def parse_groups(raw: bytes) -> dict[str, Group]:
     return found
 
 
-def parse_resources(raw: bytes) -> dict[str, str]:
+def parse_resources(raw: Body) -> dict[str, str]:
     """Read an APIResourceList into kind -> plural of what can be listed; raises AnswerInvalid."""
     try:
         resources = _RESOURCES.decode(raw).resources or ()

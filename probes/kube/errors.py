@@ -102,7 +102,7 @@ def detail(text: str) -> str:
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
 
 
-def from_status(status: int, body: bytes, server: str, path: str) -> ApiError:
+def from_status(status: int, body: bytes | bytearray, server: str, path: str) -> ApiError:
     """Turn an HTTP status of 400 and more into our error; ``body`` may be a metav1.Status or anything else."""
     try:
         message = detail(msgspec.json.decode(body, type=_Status).message or "")

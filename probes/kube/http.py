@@ -12,6 +12,9 @@ from probes.kube.kubeconfig import Context, Impersonation
 
 Query = Sequence[tuple[str, str]]
 
+Body = bytes | bytearray
+"""An answer as it came, gathered in place: a page of nodes is megabytes, and joining parts would hold them twice."""
+
 USER_AGENT: Final = "underlay (read-only)"
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS together, each."""

@@ -72,18 +72,16 @@ class OfficialApi:
         self._opening = asyncio.Lock()
         _check_proxy(context)
 
-    async def get(self, path: str, query: shared.Query = (), *, timeout: float = shared.GET_TIMEOUT) -> bytes:
+    async def get(self, path: str, query: shared.Query = (), *, timeout: float = shared.GET_TIMEOUT) -> shared.Body:
         """Read one answer whole, within ``timeout`` seconds; raises ApiError."""
         try:
             async with asyncio.timeout(timeout), self._answer(path, query, idle=timeout) as answer:
-                parts: list[bytes] = []
-                size = 0
+                body = bytearray()
                 async for part in self._chunks(answer, path, timeout):
-                    size += len(part)
-                    if size > shared.LARGEST_ANSWER:
+                    body += part
+                    if len(body) > shared.LARGEST_ANSWER:
                         raise shared.too_large(self.server, path)
-                    parts.append(part)
-                return b"".join(parts)
+                return body
         except TimeoutError as error:
             raise ApiTimeout(f"{self.server}{path} did not answer within {timeout:g} s; it is retried") from error
 

@@ -146,7 +146,7 @@ class PlainApi:
         self._idle: list[_Connection] = []
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def get(self, path: str, query: shared.Query = (), *, timeout: float = shared.GET_TIMEOUT) -> bytes:
+    async def get(self, path: str, query: shared.Query = (), *, timeout: float = shared.GET_TIMEOUT) -> shared.Body:
         """Read one answer whole, within ``timeout`` seconds; raises ApiError."""
         try:
             async with asyncio.timeout(timeout), self._slots:
@@ -154,7 +154,7 @@ class PlainApi:
         except TimeoutError as error:
             raise ApiTimeout(f"{self.server}{path} did not answer within {timeout:g} s; it is retried") from error
 
-    async def _get(self, path: str, query: shared.Query, timeout: float) -> bytes:
+    async def _get(self, path: str, query: shared.Query, timeout: float) -> shared.Body:
         for attempt in range(2):
             connection = self._idle.pop() if self._idle else self._connection()
             reused = connection.used
@@ -226,30 +226,23 @@ class PlainApi:
 
     def _read(
         self, connection: _Connection, path: str, query: shared.Query, timeout: float
-    ) -> tuple[http.client.HTTPResponse, bytes]:
-        deadline = time.monotonic() + timeout
+    ) -> tuple[http.client.HTTPResponse, shared.Body]:
         answer = self._head(connection, path, query, timeout, gzip=True)
         inflate = zlib.decompressobj(wbits=31) if answer.headers.get("Content-Encoding") == "gzip" else None
-        parts: list[bytes] = []
-        size = 0
+        body = bytearray()
         while chunk := answer.read1(_CHUNK):
             if inflate is not None:
                 try:
-                    chunk = inflate.decompress(chunk, shared.LARGEST_ANSWER - size + 1)
+                    chunk = inflate.decompress(chunk, shared.LARGEST_ANSWER - len(body) + 1)
                 except zlib.error as error:
                     raise AnswerInvalid(f"{self.server}{path} sent gzip that cannot be read; it is retried") from error
-            size += len(chunk)
-            if size > shared.LARGEST_ANSWER:
+            body += chunk
+            if len(body) > shared.LARGEST_ANSWER:
                 raise shared.too_large(self.server, path)
-            parts.append(chunk)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            connection.patience(left)
         if answer.length or (inflate is not None and not inflate.eof):
             raise http.client.IncompleteRead(b"")
         answer.read()  # read1 leaves an answer open that has reached its length, and its connection in use
-        return answer, b"".join(parts)
+        return answer, body
 
     def _lost(self, error: Exception, path: str, limit: float) -> ApiError:
         if isinstance(error, TimeoutError) and not isinstance(error, ssl.SSLError) and self.latency is not None:

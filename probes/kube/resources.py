@@ -9,7 +9,7 @@ import msgspec
 
 from probes.kube.client import Api
 from probes.kube.core import LEASES, NODES, PODS
-from probes.kube.decode import Decoder, unreadable_sentence
+from probes.kube.decode import Decoder, Page, unreadable_sentence
 from probes.kube.discovery import discover
 from probes.kube.errors import AnswerInvalid, ApiError, Gone, Throttled
 from probes.kube.events import PULL_EVENTS, SECRET_EVENTS
@@ -36,6 +36,8 @@ class Resource(msgspec.Struct, frozen=True):
     path: str
     decoder: Decoder[Any, Any]
     query: tuple[tuple[str, str], ...] = ()
+    page: int = PAGE
+    """Objects a page."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ _PULL_FIELDS: Final = ",".join(["involvedObject.kind=Pod", *(f"reason!={reason}"
 """Field selectors know no "or": what is common and no pull is left out by the server, the rest by the decoder."""
 
 CORE: Final = (
-    Resource("kube/nodes", "/api/v1/nodes", NODES),
+    Resource("kube/nodes", "/api/v1/nodes", NODES, page=250),  # with its images a Node is 16 KB, twice a Pod
     Resource("kube/leases", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", LEASES),
     Resource("kube/pods", "/api/v1/pods", PODS),
     Resource("kube/pull_events", "/api/v1/events", PULL_EVENTS, (("fieldSelector", _PULL_FIELDS),)),
@@ -125,12 +127,8 @@ async def _read_pages(api: Api, resource: Resource, timeout: float) -> Listing:
     listing = Listing({}, [], "")
     token = ""
     for _ in range(_MOST_PAGES):
-        query: Query = (*resource.query, ("limit", str(PAGE)), *([("continue", token)] if token else []))
-        raw = await api.get(resource.path, query, timeout=timeout)
-        try:
-            page = resource.decoder.page(raw)
-        except AnswerInvalid as error:
-            raise AnswerInvalid(f"{api.server}{resource.path}: {error}; is it an API server?") from error
+        query: Query = (*resource.query, ("limit", str(resource.page)), *([("continue", token)] if token else []))
+        page = await _read_page(api, resource, query, timeout)
         listing.items.update(page.items)
         listing.unreadable += page.unreadable
         listing.resource_version = page.resource_version
@@ -138,7 +136,18 @@ async def _read_pages(api: Api, resource: Resource, timeout: float) -> Listing:
         if not token:
             return listing
         await asyncio.sleep(0)  # let others have the loop between two pages
-    raise Throttled(f"{api.server}{resource.path} has more than {_MOST_PAGES * PAGE} objects; they are not read")
+    raise Throttled(
+        f"{api.server}{resource.path} has more than {_MOST_PAGES * resource.page} objects; they are not read"
+    )
+
+
+async def _read_page(api: Api, resource: Resource, query: Query, timeout: float) -> Page[Any]:
+    """Read one page; its bytes are let go of before the next one comes."""
+    raw = await api.get(resource.path, query, timeout=timeout)
+    try:
+        return resource.decoder.page(raw)
+    except AnswerInvalid as error:
+        raise AnswerInvalid(f"{api.server}{resource.path}: {error}; is it an API server?") from error
 
 
 async def fetch(

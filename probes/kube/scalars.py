@@ -10,6 +10,7 @@ _TERM: Final = re.compile(r"(\d+\.?\d*|\.\d+)(h|ms|m|s|us|µs|μs|ns)", re.ASCII
 _LONGEST: Final = 64
 
 
+@lru_cache(maxsize=1024)
 def epoch(text: str | None) -> float | None:
     """Turn an RFC 3339 moment into epoch seconds; None for none, for Go's zero time and for what is no moment."""
     if not text or len(text) > _LONGEST:

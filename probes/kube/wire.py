@@ -1,5 +1,7 @@
 """The shape that all Kubernetes objects and lists share on the wire; everything may be missing or null."""
 
+from typing import Final
+
 import msgspec
 
 from probes.kube.scalars import epoch
@@ -48,6 +50,26 @@ class Object(Wire):
     metadata: Meta
 
 
+_KNOWN: Final[dict[str, str]] = {}
+_MOST_KNOWN: Final = 8192
+_LONGEST_KNOWN: Final = 256
+
+
+def word(value: str | None) -> str:
+    """Clean a string that many objects share, such as a reason or an image, and keep one copy of it for all."""
+    if not value:
+        return ""
+    known = _KNOWN.get(value)
+    if known is not None:
+        return known
+    cleaned = clean(value)
+    if len(value) <= _LONGEST_KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()  # not so many share it after all
+        _KNOWN[value] = cleaned
+    return cleaned
+
+
 def text(value: str | None) -> str:
     """Clean a string of the API; nothing becomes the empty string."""
     return clean(value) if value else ""
@@ -55,18 +77,20 @@ def text(value: str | None) -> str:
 
 def conditions(wire: list[WireCondition | None] | None) -> tuple[Condition, ...]:
     """Turn conditions into the model's; those without a type mean nothing and are left out."""
+    if not wire:
+        return ()
     return tuple(
         [
             Condition(
-                clean(c.type),
-                clean(c.status) if c.status else "Unknown",
-                clean(c.reason) if c.reason else "",
-                clean(c.message) if c.message else "",
+                word(c.type),
+                word(c.status) or "Unknown",
+                word(c.reason),
+                word(c.message),
                 epoch(c.last_transition_time),
-                epoch(c.last_heartbeat_time) if c.last_heartbeat_time else None,
+                epoch(c.last_heartbeat_time),
                 c.observed_generation,
             )
-            for c in wire or ()
+            for c in wire
             if c is not None and c.type
         ]
     )

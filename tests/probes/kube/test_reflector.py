@@ -138,6 +138,7 @@ async def test_an_older_server_is_listed_by_pages(fake: FakeApi, api: Api, told:
     assert [asked.query.get("continue", asked.query.get("resourceVersion", "")) for asked in fake.asked] == [
         "",
         "",
+        "250",
         "500",
         "100",
     ]

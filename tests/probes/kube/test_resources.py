@@ -22,7 +22,7 @@ from probes.model.snapshot import RESOURCES, Snapshot, fold
 from tests.probes.kube.conftest import WriteKubeconfig
 from tests.probes.kube.fake import FakeApi, body, hang, refuse
 
-NODES = CORE[0]
+NODES, LEASES = CORE[:2]
 FLUX = "source.toolkit.fluxcd.io"
 SOURCES = {resource.source for resource in CORE} | {kind.source for kind in KINDS}
 
@@ -57,9 +57,9 @@ async def failure(api: Api, resource: Resource = NODES, timeout: float = 5.0) ->
 
 async def test_a_long_list_is_read_page_by_page(fake: FakeApi, api: Api) -> None:
     """1,200 objects come in three pages of at most 500, each asked for with the token of the one before."""
-    fake.lists[NODES.path] = named(1200)
+    fake.lists[LEASES.path] = named(1200)
 
-    assert len(await listed(api)) == 1200
+    assert len(await listed(api, LEASES)) == 1200
     assert [asked.query for asked in fake.asked] == [
         {"limit": "500"},
         {"limit": "500", "continue": "500"},
