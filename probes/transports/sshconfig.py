@@ -54,6 +54,7 @@ class _File(NamedTuple):
     blocks: list[_Block]
     by_name: dict[str, list[int]]
     others: list[int]
+    included: "list[_File]"
 
     def candidates(self, alias: str) -> Iterator[_Block]:
         """Blocks that may apply to a host, in the order of the file."""
@@ -93,20 +94,19 @@ class SshConfig:
 
 
 def _names(file: _File, alias: str) -> bool:
-    for block in file.blocks:
-        if block.kind == "host" and matches(alias, block.condition.values) and "*" not in block.condition.values:
-            return True
-        if any(_names(item, alias) for item in block.content if isinstance(item, _File)):
-            return True
-    return False
+    patterns = (file.blocks[i] for i in file.others)
+    return (
+        alias in file.by_name
+        or any(
+            b.kind == "host" and matches(alias, b.condition.values) and "*" not in b.condition.values for b in patterns
+        )
+        or any(_names(included, alias) for included in file.included)
+    )
 
 
 def _has_exec(file: _File) -> bool:
-    return any(
-        "exec" in " ".join(block.condition.values)
-        or any(_has_exec(item) for item in block.content if isinstance(item, _File))
-        for block in file.blocks
-    )
+    conditions = (word for block in file.blocks for word in block.condition.values)
+    return any("exec" in word.lower() for word in conditions) or any(_has_exec(included) for included in file.included)
 
 
 def read_ssh_config(path: Path | None = None) -> SshConfig:
@@ -176,7 +176,8 @@ def _index(blocks: list[_Block]) -> _File:
                 by_name.setdefault(name, []).append(i)
         else:
             others.append(i)
-    return _File(blocks, by_name, others)
+    included = [item for block in blocks for item in block.content if isinstance(item, _File)]
+    return _File(blocks, by_name, others, included)
 
 
 def parse_line(line: str, where: str) -> _Directive | None:

@@ -265,6 +265,19 @@ async def test_a_closed_stream_leaves_the_host(site: Site) -> None:
         )
 
 
+async def test_a_stream_takes_all_along(site: Site) -> None:
+    """A stream's standard input is open while it is read: a command that waits for its end leaves nothing behind."""
+    server = site.sshd()
+    site.trust(server.known)
+    script = "sleep 600 & a=$!; trap 'kill $a' EXIT; echo up; cat >/dev/null"
+    async with site.pool(site.host("n1", server)) as pool:
+        async with aclosing(pool.transport("n1").lines(["sh", "-c", script])) as lines:
+            assert await anext(lines) == "up"
+            started = [pid for pid in server.tree() if name(pid) in {"sleep\n", "sh\n", "cat\n"}]
+            assert len(started) >= 3
+        await eventually(lambda: not any(map(name, started)))
+
+
 async def test_nothing_is_left_after_close(site: Site) -> None:
     """A closed pool leaves no session on the host and no socket here."""
     server = site.sshd()

@@ -211,10 +211,21 @@ def test_many_hosts_are_read_once(tmp_path: Path) -> None:
     path.write_text(blocks + "Host *\n  User ops\n")
     config = read_ssh_config(path)
     started = time.process_time()
+    assert all(config.names(f"node{i}") for i in range(5000))
     found = [host_config(config, f"node{i}") for i in range(5000)]
     assert time.process_time() - started < 2
     assert [host.port for host in found] == [1000 + i for i in range(5000)]
     assert {host.user for host in found} == {"ops"}
+
+
+def test_named_hosts(tmp_path: Path) -> None:
+    """A host counts as named by a Host line of its own or a pattern, also in an included file, but not by ``*``."""
+    (tmp_path / "more").write_text("Host deep\n")
+    path = tmp_path / "config"
+    path.write_text(f"Host n1 n2\nHost db-* !db-9\nHost *\n  Include {tmp_path}/more\nMatch host other\n")
+    config = read_ssh_config(path)
+    named = [name for name in ("n1", "n2", "db-1", "db-9", "deep", "other", "n3") if config.names(name)]
+    assert named == ["n1", "n2", "db-1", "deep"]
 
 
 def test_jump_lists() -> None:
