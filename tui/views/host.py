@@ -10,6 +10,7 @@ from tui.views.timeline import ago
 from tui.widgets.blocks import Block, Field, Fields, Grid, Heading, Paragraph
 from tui.widgets.cells import Cell, Row, Ticking
 from tui.widgets.columns import Column
+from tui.widgets.sparkline import History, draw
 
 Section = tuple[Heading, tuple[Block, ...]]
 
@@ -139,6 +140,7 @@ def _copy(copy: SubnetEnv, live: SubnetEnv | None, glyphs: Glyphs) -> tuple[Cell
 _COUNTERS: Final = (
     Column("name", "COUNTER", 20, 40),
     Column("since", "SINCE OPENED", 12, 16, right=True),
+    Column("growth", "GROWTH", 12, 24, priority=2),
     Column("total", "TOTAL", 8, 20, right=True),
     Column("means", "", 8, 80, priority=1, grow=True),
 )
@@ -158,8 +160,17 @@ _MEANING: Final[Mapping[str, str]] = {
 _FAULTS: Final = ("_dropped", "_errors", "errors", "Errs", "Errors", "Fails")
 
 
-def counter_section(diagnosis: Diagnosis, name: str, before: Mapping[str, int], glyphs: Glyphs = UNICODE) -> Section:
-    """List the kernel's counters by how much they grew since ``before`` was read, those of faults first."""
+def counter_section(
+    diagnosis: Diagnosis,
+    name: str,
+    before: Mapping[str, int],
+    history: Mapping[str, History],
+    glyphs: Glyphs = UNICODE,
+) -> Section:
+    """List the kernel's counters by how much they grew since ``before`` was read, those of faults first.
+
+    ``history`` has a counter's growth between readings as ``NODE/COUNTER``.
+    """
     network = diagnosis.snapshot.networks.get(name) or NodeNetwork()
     if network.counters is None:
         why = network.unassessed.get("counters", "the node has not told yet")
@@ -167,7 +178,10 @@ def counter_section(diagnosis: Diagnosis, name: str, before: Mapping[str, int], 
     grown = {key: value - before.get(key, value) for key, value in network.counters.items()}
     shown = [key for key, value in network.counters.items() if value]
     shown.sort(key=lambda key: (not (_is_fault(key) and grown[key] > 0), not grown[key], not _is_fault(key), key))
-    rows = tuple(Row(f"counter {key}", _counter(key, grown[key], network.counters[key], glyphs)) for key in shown)
+    rows = tuple(
+        Row(f"counter {key}", _counter(key, grown[key], network.counters[key], history.get(f"{name}/{key}"), glyphs))
+        for key in shown
+    )
     faults = sum(_is_fault(key) and value > 0 for key, value in grown.items())
     note = status("warning", glyphs, f"{faults} of faults grow") if faults else Span("no fault grows", "muted")
     zero = len(network.counters) - len(shown)
@@ -178,16 +192,18 @@ def _is_fault(key: str) -> bool:
     return key in _MEANING or key.endswith(_FAULTS)
 
 
-def _counter(key: str, grown: int, total: int, glyphs: Glyphs) -> tuple[Cell, ...]:
+def _counter(key: str, grown: int, total: int, past: History | None, glyphs: Glyphs) -> tuple[Cell, ...]:
     if grown > 0 and _is_fault(key):
         shown = status("warning", glyphs, f"+{grown}")
     elif grown < 0:
         shown = Span("began anew", "muted")
     else:
         shown = Span(f"+{grown}" if grown else glyphs.none, "text" if grown else "muted")
-    return (Span(key), shown, Span(str(total), "muted"), Span(_MEANING.get(key, ""), "muted"))
+    growth = draw(past.values, _SPARK, glyphs) if past is not None and any(past.values) else (Span(""),)
+    return (Span(key), shown, growth, Span(str(total), "muted"), Span(_MEANING.get(key, ""), "muted"))
 
 
+_SPARK: Final = 16
 _NEARLY_FULL: Final = 0.8
 _FULL: Final = 0.95
 

@@ -19,9 +19,10 @@ from tui.views.links import link_section, route_section, vxlan_section
 from tui.views.path import packet_path
 from tui.views.peers import peer_section
 from tui.views.timeline import COLUMNS, change_rows
-from tui.widgets.blocks import Block, Drawn, Field, Fields, Grid, Heading, Line, Paragraph, Part, sections
+from tui.widgets.blocks import Block, Bullet, Drawn, Grid, Heading, Line, Paragraph, Part, sections
 from tui.widgets.cells import Ticking
 from tui.widgets.packet_path import PacketPath
+from tui.widgets.sparkline import History
 
 SEVERITY: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 
@@ -37,10 +38,12 @@ def node_document(
     changes: Sequence[Change] = (),
     counters: Mapping[str, int] | None = None,
     glyphs: Glyphs = UNICODE,
+    history: Mapping[str, History] | None = None,
 ) -> tuple[Block, ...]:
     """Write a node up, the answer first.
 
-    ``changes``: the timeline, of all. ``counters``: what the node's counters were when somebody began to look.
+    ``changes``: the timeline, of all, oldest first. ``counters``: what the node's counters were when somebody began to
+    look. ``history``: how they grew since, as ``NODE/COUNTER``.
     """
     if name not in diagnosis.views:
         return (Paragraph(f"No node {name} is known: neither the API nor the settings name it.", "unknown"),)
@@ -52,7 +55,7 @@ def node_document(
         unit_section(diagnosis, name, glyphs),
         resolver_section(diagnosis, name, glyphs),
         copies_section(diagnosis, name, glyphs),
-        counter_section(diagnosis, name, counters or {}, glyphs),
+        counter_section(diagnosis, name, counters or {}, history or {}, glyphs),
         kernel_section(diagnosis, name, glyphs),
         (Heading("Changes"), (Grid(COLUMNS, change_rows(changes, glyphs, subject=name), Span("none yet", "muted")),)),
     ]
@@ -82,7 +85,7 @@ def _line(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> Drawn:
         Part(Span("  " + "  ".join(word for word in words if word))),
     ]
     if row.unschedulable:
-        parts.append(Part(status("warning", glyphs, "cordoned")._replace(tone="warning")))
+        parts += [Part(Span("  ")), Part(status("warning", glyphs, "cordoned"))]
     parts += [Part(Span("  ")), Part(Ticking(row.seen_at, seen))]
     if row.source.status not in {"ok", "loading"}:
         parts.append(Part(Span(f"  {row.source.status}", "stale")))
@@ -92,11 +95,11 @@ def _line(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> Drawn:
 def _findings(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> list[Block]:
     """Say what is wrong with the node before anything else."""
     found = [finding for root in diagnosis.findings for finding in _all(root) if finding.subject.name == name]
-    fields = [
-        Field(status(SEVERITY[finding.severity], glyphs).text, Span(finding.summary), f"finding {finding.code}")
+    bullets: list[Block] = [
+        Bullet(status(SEVERITY[finding.severity], glyphs), finding.summary, f"finding {finding.code}")
         for finding in found
     ]
-    return [Fields(tuple(fields)), Paragraph("")] if fields else []
+    return [*bullets, Paragraph("")] if bullets else []
 
 
 def _all(finding: Finding) -> list[Finding]:

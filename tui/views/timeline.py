@@ -5,9 +5,11 @@ from itertools import islice
 from typing import Final
 
 from probes.model.changes import Change
-from tui.format import UNICODE, Glyphs, Span, aged
+from probes.model.flux import ObjectRef
+from tui.format import UNICODE, Glyphs, Span, aged, status
 from tui.widgets.cells import Row, Ticking
 from tui.widgets.columns import Column
+from tui.widgets.items import Item, Listing
 
 COLUMNS: Final = (
     Column("age", "AGO", 4, 6, right=True),
@@ -47,3 +49,22 @@ def change_spans(change: Change, glyphs: Glyphs = UNICODE) -> tuple[Span, ...]:
     if change.before:
         return (Span("gone ", "warning"), Span(change.before, "muted"))
     return (Span("new ", "accent"), Span(change.after))
+
+
+def timeline(changes: Sequence[Change], glyphs: Glyphs = UNICODE) -> Listing:
+    """List the timeline, with what each change was of."""
+    recent = islice(reversed(changes), _MOST)
+    items = tuple(Item(_row(change, glyphs), subject_of(change)) for change in recent)
+    none = status("none", glyphs, "nothing has changed since this was opened")
+    return Listing(items, none, Span(str(len(items)) if items else glyphs.none, "muted"))
+
+
+def subject_of(change: Change) -> ObjectRef | None:
+    """Tell which object changed: a Flux object is written as its key, a source of facts is none."""
+    parts = change.subject.split("/")
+    if len(parts) == _KEY_PARTS:
+        return ObjectRef(*parts)
+    return None if change.subject == "API" else ObjectRef("Node", "", change.subject)
+
+
+_KEY_PARTS: Final = 3

@@ -101,6 +101,21 @@ class Paragraph(NamedTuple):
             yield Line((Part(Span(" " * self.indent)), Part(Span(line, self.tone))), self.key)
 
 
+class Bullet(NamedTuple):
+    """A sign and wrapped text behind it."""
+
+    sign: Span
+    text: str
+    key: str = ""
+
+    def lines(self, cells: int, glyphs: Glyphs) -> Iterator[Line]:
+        """Draw the sign once, the text beside it."""
+        margin = _INDENT + width(self.sign.text) + 1
+        for place, line in enumerate(wrap(self.text, cells - margin, glyphs)):
+            sign = Span(" " * _INDENT + self.sign.text, self.sign.tone) if not place else Span("")
+            yield Line((Part(sign, margin), Part(Span(line))), self.key)
+
+
 class Field(NamedTuple):
     """A label and what is to be said there."""
 

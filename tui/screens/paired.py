@@ -1,0 +1,179 @@
+"""Paired screen: a list above, and a document about what is under its cursor below."""
+
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from probes.model.flux import ObjectRef
+from probes.rules.finding import Diagnosis
+from tui.screens.base import LiveScreen
+from tui.screens.overview import pane_bar
+from tui.screens.overview_panes import OverviewPane
+from tui.widgets.blocks import Block
+from tui.widgets.document import Document
+from tui.widgets.documentpane import DocumentPane
+from tui.widgets.listpane import ListPane
+from tui.widgets.spanline import SpanLines
+
+_LEAST: Final = 5
+"""Lines of the list: its frame, its header and two rows."""
+_CHROME: Final = 3
+"""Lines of header, breadcrumbs and keys."""
+
+
+class PairedScreen(LiveScreen):
+    """A list and the document about what is under its cursor; tab goes from one to the other, z shows one alone."""
+
+    DEFAULT_CSS = """
+    PairedScreen ListTable, PairedScreen Matrix { height: 1fr; }
+    PairedScreen.-list-alone DocumentPane { display: none; }
+    PairedScreen.-document-alone .list { display: none; }
+    PairedScreen #bar { background: $panel; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "other", "Other pane", show=False, id="paired.other", tooltip="From the list to its text, back"),
+        Binding("shift+tab", "other", "Other pane", show=False, id="paired.other-back"),
+        Binding("z", "zoom", "Zoom", id="paired.zoom", tooltip="This pane alone, or both"),
+    ]
+
+    def __init__(self, ref: ObjectRef | None = None) -> None:
+        super().__init__(ref)
+        self.lists: tuple[OverviewPane, ...] = ()
+        self.active = 0
+        """The place of the list that is shown."""
+        self.document: DocumentPane
+
+    @property
+    def list(self) -> OverviewPane:
+        """The list that is shown."""
+        return self.lists[self.active]
+
+    def make_lists(self) -> tuple[OverviewPane, ...]:
+        """Make the lists, of which one is shown at a time."""
+        raise NotImplementedError
+
+    def blocks(self, diagnosis: Diagnosis) -> Iterable[Block]:
+        """Write up what is under the cursor."""
+        raise NotImplementedError
+
+    def place(self) -> None:
+        """Put the cursor on what the screen was opened for."""
+
+    def body(self) -> ComposeResult:
+        """Put the list above the document."""
+        self.lists = self.make_lists()
+        self.document = DocumentPane(glyphs=self.app.glyphs, id="document")
+        if len(self.lists) > 1:
+            yield SpanLines(glyphs=self.app.glyphs, id="bar", ground="muted")
+        for place, pane in enumerate(self.lists):
+            pane.add_class("list")
+            pane.display = place == self.active
+            yield pane
+        yield self.document
+
+    def on_mount(self) -> None:
+        """Begin in the list, at what was asked for."""
+        super().on_mount()
+        self.place()
+        self._focus(self.list)
+        self.write()
+
+    def show(self, diagnosis: Diagnosis) -> None:
+        """Show the list and what its cursor is on."""
+        for pane in self.lists:
+            pane.show(diagnosis, self.app.clock(), self.app.since)
+        self._say()
+        self.share()
+        self.write()
+
+    def _say(self) -> None:
+        """Say which lists there are, and how bad each is."""
+        if len(self.lists) > 1 and self.size.width:
+            line = pane_bar(self.lists, self.active + 1, self.size.width)
+            self.query_one("#bar", SpanLines).set_lines([line])
+
+    def write(self) -> None:
+        """Write up what is under the cursor now."""
+        about = self.list.subject()
+        self.document.set_document(self.blocks(self.app.diagnosis), self.app.clock(), about=about)
+
+    def share(self) -> None:
+        """Give the list what it needs, half of the screen at most."""
+        if not self.size.height:
+            return
+        if self.has_class("-list-alone"):
+            self.list.styles.height = "1fr"
+            return
+        chrome = _CHROME + (len(self.lists) > 1)
+        most = max(_LEAST, (self.size.height - chrome) // 2)
+        wanted = max(_LEAST, min(self.list.wants(), most))
+        if self.list.styles.height is None or self.list.styles.height.value != wanted:
+            self.list.styles.height = wanted
+
+    def on_resize(self) -> None:
+        """Share out another size."""
+        self._say()
+        self.share()
+
+    def subject(self) -> ObjectRef | None:
+        """Tell what is under the cursor of the list."""
+        return self.list.subject() or self.ref
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Tell where this is."""
+        return (self.NAME,)
+
+    def _focus(self, pane: Widget) -> None:
+        for child in pane.query("*"):
+            if child.focusable:
+                child.focus(scroll_visible=False)
+                return
+
+    def action_other(self) -> None:
+        """Go from the list to the document, or back."""
+        is_reading = isinstance(self.focused, Document)
+        if self.has_class("-list-alone") or self.has_class("-document-alone"):
+            self.remove_class("-list-alone", "-document-alone")
+            self.add_class("-list-alone" if is_reading else "-document-alone")
+        self._focus(self.list if is_reading else self.document)
+        self.share()
+
+    def action_list(self, number: int) -> None:
+        """Show another list."""
+        if 1 <= number <= len(self.lists):
+            self.active = number - 1
+            for place, pane in enumerate(self.lists):
+                pane.display = place == self.active
+            self._focus(self.list)
+            self._say()
+            self.share()
+            self.write()
+
+    def action_zoom(self) -> None:
+        """Show the pane that has the keys alone, or both again."""
+        if self.has_class("-list-alone") or self.has_class("-document-alone"):
+            self.remove_class("-list-alone", "-document-alone")
+        else:
+            self.add_class("-document-alone" if isinstance(self.focused, Document) else "-list-alone")
+        self.share()
+
+    def on_list_pane_moved(self) -> None:
+        """Write up what is under the cursor now, and offer its keys."""
+        self.write()
+        self.moved()
+
+    def on_list_pane_opened(self, event: ListPane.Opened) -> None:
+        """Read what was chosen."""
+        event.stop()
+        self._focus(self.document)
+
+    def on_document_pane_opened(self, event: DocumentPane.Opened) -> None:
+        """Open what a line stands for."""
+        event.stop()
+        self.opened(event.key)
+
+    def opened(self, key: str) -> None:
+        """Hear that a line of the document was opened."""
