@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import ssl
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -17,6 +16,7 @@ from aiohttp import web
 
 from lab import controllers, incident, node, pki
 from lab.api import Api, Audit
+from lab.folder import private_folder
 from lab.world import World
 
 
@@ -72,8 +72,7 @@ class LabCluster:
     async def __aenter__(self) -> Self:
         """Start everything; on failure nothing stays."""
         async with AsyncExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="underlay-demo-"))
-            self.folder = Path(folder)
+            self.folder = stack.enter_context(private_folder())
             self.kubeconfig = self.folder / "kubeconfig"
             self.ssh_config = self.folder / "ssh_config"
             self.known_hosts = self.folder / "known_hosts"

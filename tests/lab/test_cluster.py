@@ -1,13 +1,17 @@
 """The running demo: what it leaves, how fast it starts, and what importing it costs."""
 
+import os
+import signal
 import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from lab.cluster import LabCluster
+from lab.folder import sweep
 
 
 async def test_files_are_private_and_gone_afterwards() -> None:
@@ -32,6 +36,45 @@ async def test_failure_inside_leaves_nothing() -> None:
     with pytest.raises(LookupError, match="mine"):
         await fail()
     assert not folders[0].exists()
+
+
+def demo_in_a_process(temporary: Path) -> subprocess.Popen[str]:
+    """Start a demo in a process of its own, with its folder below ``temporary``."""
+    code = (
+        "import asyncio\nfrom lab.cluster import LabCluster\n"
+        "async def main():\n    async with LabCluster('healthy'):\n"
+        "        print('up', flush=True)\n        await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_demo_told_to_end_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ended by a signal, a demo removes its keys and still dies of that signal."""
+    with demo_in_a_process(tmp_path) as process:
+        assert len(list(tmp_path.iterdir())) == 1
+        process.send_signal(number)
+        process.communicate(timeout=10)
+    assert list(tmp_path.iterdir()) == []
+    assert process.returncode == -number
+
+
+def test_the_next_demo_clears_up_after_a_killed_one(tmp_path: Path) -> None:
+    """What SIGKILL leaves behind goes when the next demo starts; a folder of a live process and others' stay."""
+    with demo_in_a_process(tmp_path) as process:
+        process.kill()
+        process.communicate(timeout=10)
+    assert len(list(tmp_path.iterdir())) == 1
+    mine, other = tmp_path / f"underlay-demo-{os.getpid()}-x", tmp_path / "underlay-demo-notes"
+    mine.mkdir()
+    other.mkdir()
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([mine, other])
 
 
 async def test_three_nodes_start_within_half_a_second() -> None:
