@@ -2,8 +2,6 @@
 
 import asyncio
 import gzip
-import socket
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +9,17 @@ import pytest
 from aiohttp import web
 
 from probes.kube import http as shared
-from probes.kube.client import Api, connect
+from probes.kube.client import connect
 from probes.kube.errors import (
-    AnswerInvalid,
-    ApiError,
-    ApiTimeout,
     ApiUnreachable,
     CredentialsFailed,
-    Gone,
-    KubeconfigInvalid,
-    NotInstalled,
-    Refused,
-    Restricted,
-    Throttled,
-    Unauthorized,
 )
 from probes.kube.kubeconfig import read
 from probes.kube.official import OfficialApi
-from probes.kube.plain import PlainApi
-from tests.probes.kube.conftest import WriteKubeconfig, b64
-from tests.probes.kube.fake import FakeApi, Pki, body, bookmark, hang, lines, refuse
+from tests.probes.kube.conftest import Open, WriteKubeconfig, b64
+from tests.probes.kube.fake import FakeApi, Pki, body, bookmark, hang, lines
 
-Open = Callable[..., Api]
 NODES = "/api/v1/nodes"
-
-
-@pytest.fixture(params=["plain", "official"])
-async def open_api(request: pytest.FixtureRequest, write_kubeconfig: WriteKubeconfig) -> AsyncIterator[Open]:
-    """Connect to a server with one of the two clients, and close it at the end."""
-    opened: list[Api] = []
-
-    def open_one(server: str, user: dict[str, Any] | None = None, **cluster: Any) -> Api:
-        api = connect(read(write_kubeconfig(server, user, **cluster)), watch=request.param == "official")
-        assert isinstance(api, PlainApi if request.param == "plain" else OfficialApi)
-        opened.append(api)
-        return api
-
-    yield open_one
-    for api in opened:
-        await api.close()
 
 
 async def test_a_list_is_read_whole(fake: FakeApi, open_api: Open) -> None:
@@ -158,144 +128,12 @@ async def test_a_token_file_is_read_again_when_refused(fake: FakeApi, open_api: 
         await api.get(NODES)
 
 
-@pytest.mark.parametrize(
-    ("code", "error", "says"),
-    [
-        (400, Refused, "answered 400: no"),
-        (401, Unauthorized, "does not accept the credentials"),
-        (403, Restricted, "reading /api/v1/nodes is not allowed: no"),
-        (404, NotInstalled, "/api/v1/nodes is not installed"),
-        (410, Gone, "a new list is needed"),
-        (429, Throttled, "asks to be left alone"),
-        (500, Refused, "answered 500: no"),
-        (504, ApiTimeout, "did not answer in time"),
-    ],
-)
-async def test_each_status_is_its_own_error(
-    fake: FakeApi, open_api: Open, code: int, error: type[ApiError], says: str
-) -> None:
-    """A status becomes one of our errors, for a GET as for a watch."""
-    fake.always[NODES] = refuse(code, "no\n")
-    api = open_api(fake.url)
-
-    with pytest.raises(error, match=says) as caught:
-        await api.get(NODES)
-    with pytest.raises(error, match=says):
-        await anext(api.stream(NODES))
-
-    assert caught.value.status == code
-    assert "\n" not in str(caught.value)
-
-
-async def test_an_error_that_is_no_status_object(fake: FakeApi, open_api: Open) -> None:
-    """What a proxy says in HTML is not repeated."""
-
-    async def reply(request: web.Request) -> web.StreamResponse:
-        return web.Response(status=502, text="<html>\x1b[2J")
-
-    fake.always[NODES] = reply
-
-    with pytest.raises(Refused, match=r"answered 502; look at") as caught:
-        await open_api(fake.url).get(NODES)
-    assert "html" not in str(caught.value)
-
-
-async def test_nobody_listens(open_api: Open) -> None:
-    """A refused connection is ApiUnreachable and says so."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        server = f"https://127.0.0.1:{taken.getsockname()[1]}"
-
-        with pytest.raises(ApiUnreachable, match="refuses connections"):
-            await open_api(server).get(NODES)
-
-
-async def test_a_name_that_nobody_knows(open_api: Open) -> None:
-    """A name that cannot be resolved is ApiUnreachable."""
-    with pytest.raises(ApiUnreachable, match="cannot be reached"):
-        await open_api("https://api.invalid:6443").get(NODES)
-
-
-@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 two hundred\r\n\r\n"])
-async def test_something_else_listens(open_api: Open, greeting: bytes) -> None:
-    """A server that hangs up or speaks another protocol is ApiUnreachable, whichever way it does."""
-
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(greeting)
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(ApiUnreachable):
-            await open_api(f"http://127.0.0.1:{port}").get(NODES)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"items":[',
-        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"ite',
-        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"ite\r\n',
-    ],
-)  # fmt: skip
-async def test_an_answer_cut_in_the_middle(open_api: Open, answer: bytes) -> None:
-    """An answer that ends before its end is an error, not a short list."""
-
-    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(cut, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(ApiUnreachable, match="cut off"):
-            await open_api(f"http://127.0.0.1:{port}").get(NODES)
-
-
-async def test_an_answer_that_never_comes(fake: FakeApi, open_api: Open) -> None:
-    """A GET ends at its time limit, whatever the server does."""
-    fake.always[NODES] = hang(fake)
-
-    with pytest.raises(ApiTimeout, match=r"within 0.2 s"):
-        await open_api(fake.url).get(NODES, timeout=0.2)
-
-
-async def test_an_answer_that_trickles(fake: FakeApi, open_api: Open) -> None:
-    """A server that sends a byte now and then does not hold a GET beyond its time limit."""
-
-    async def trickle(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while not fake.closing.is_set():
-            await response.write(b" ")
-            await asyncio.sleep(0.05)
-        return response
-
-    fake.always[NODES] = trickle
-
-    with pytest.raises(ApiTimeout):
-        await open_api(fake.url).get(NODES, timeout=0.4)
-
-
 async def test_a_gzipped_answer(fake: FakeApi, open_api: Open) -> None:
     """The API compresses large answers for whoever takes it."""
     fake.always[NODES] = body(gzip.compress(b"x" * 300_000), Content_Encoding="gzip")
 
     assert await open_api(fake.url).get(NODES) == b"x" * 300_000
     assert "gzip" in fake.asked[0].all("Accept-Encoding")[0]
-
-
-async def test_an_answer_without_end_is_bounded(fake: FakeApi, open_api: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer over the bound is given up, also one that only grows when it is unpacked."""
-    monkeypatch.setattr(shared, "LARGEST_ANSWER", 1_000_000)
-    api = open_api(fake.url)
-    for data, headers in ((b"x" * 1_000_001, {}), (gzip.compress(b"x" * 5_000_000), {"Content_Encoding": "gzip"})):
-        fake.always[NODES] = body(data, **headers)
-        with pytest.raises(AnswerInvalid, match="answered more than"):
-            await api.get(NODES)
 
 
 async def test_a_kept_connection_that_was_closed_is_no_error(open_api: Open) -> None:
@@ -346,26 +184,6 @@ async def test_a_stream_says_first_that_it_was_accepted(fake: FakeApi, open_api:
     assert b"".join(chunks) == bookmark("5") + b"\n"
 
 
-async def test_a_silent_stream_ends_after_its_idle_time(fake: FakeApi, open_api: Open) -> None:
-    """A watch on which nothing comes is ApiTimeout, so that a dead connection is noticed."""
-    fake.lists[NODES] = []
-    stream = open_api(fake.url).stream(NODES, [("watch", "true")], idle=0.2)
-    assert await anext(stream) == b""
-
-    with pytest.raises(ApiTimeout, match=r"said nothing for 0.2 s"):
-        await anext(stream)
-
-
-async def test_a_cut_stream_is_unreachable(fake: FakeApi, open_api: Open) -> None:
-    """A watch whose connection breaks is ApiUnreachable."""
-    fake.lists[NODES] = []
-    fake.watches[NODES] = [lines(bookmark("5"), end="cut")]
-
-    with pytest.raises(ApiUnreachable):
-        async for _ in open_api(fake.url).stream(NODES, [("watch", "true")]):
-            pass
-
-
 async def test_a_cancelled_get_ends_at_once(fake: FakeApi, open_api: Open) -> None:
     """Whoever gives up does not wait for the server, and the client goes on working."""
     asked = asyncio.Event()
@@ -384,36 +202,6 @@ async def test_a_cancelled_get_ends_at_once(fake: FakeApi, open_api: Open) -> No
         await given_up
 
     assert b"items" in await api.get(NODES)
-
-
-@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"])
-async def test_an_answer_without_length_that_stops(open_api: Open, head: bytes) -> None:
-    """An answer that lasts as long as its connection does is given up in time, and its connection with it."""
-    hung_up = asyncio.Event()
-
-    async def stop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head + b'{"items":[')
-        assert await reader.read() == b""
-        hung_up.set()
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(stop, "127.0.0.1", 0) as server:
-        api = open_api(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        with pytest.raises(ApiTimeout):
-            await api.get(NODES, timeout=0.2)
-        async with asyncio.timeout(5):
-            await hung_up.wait()
-
-
-async def test_a_ca_that_is_none(fake_tls: FakeApi, open_api: Open) -> None:
-    """A CA or client certificate that holds none is KubeconfigInvalid and says which."""
-    with pytest.raises(KubeconfigInvalid, match="certificate-authority of context “lab” holds no certificate"):
-        await open_api(fake_tls.url, **{"certificate-authority-data": b64(b"nonsense")}).get(NODES)
-    user = {"client-certificate-data": b64(b"x"), "client-key-data": b64(b"y")}
-    with pytest.raises(KubeconfigInvalid, match="client-certificate and client-key of context “lab” do not fit"):
-        await open_api(fake_tls.url, user, **{"insecure-skip-tls-verify": True}).get(NODES)
 
 
 async def test_a_server_under_a_path(fake: FakeApi, open_api: Open) -> None:
