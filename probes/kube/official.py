@@ -31,9 +31,12 @@ from probes.kube.errors import (
 )
 from probes.kube.kubeconfig import Context, Pem, Secret
 from probes.kube.tls import tls
+from probes.model.text import clean
 
 _SKEW: Final = 30.0
 """Seconds before its end at which a credential counts as expired."""
+_SPARE: Final = 10.0
+"""Seconds in which a login that failed is not tried again: some twenty resources would each run the plugin."""
 _BODY_OF_ERROR: Final = 1 << 16
 
 
@@ -47,6 +50,9 @@ class _Session:
         self.token_file = shared.TokenFile(context.token_file) if context.token_file else None
         self.users = 0
         self.retired = False
+        self.accepted = False
+        """Whether the server ever took these credentials."""
+        self.opened_at = time.monotonic()
 
     async def release(self) -> None:
         """Let go of it; the last to go closes a retired one."""
@@ -63,13 +69,15 @@ class OfficialApi:
     ) -> None:
         """``reload`` reads the context anew when its credentials were refused; raises KubeconfigInvalid."""
         self.server = context.server
-        self.context = context.name
+        self.context = clean(context.name)
         self.latency: float | None = None
         self._fresh: Context | None = context
         self._reload = reload
         self._clock = clock
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
+        self._failed: tuple[float, ApiError] | None = None
+        """The last login that failed, and when."""
         _check_proxy(context)
 
     async def get(self, path: str, query: shared.Query = (), *, timeout: float = shared.GET_TIMEOUT) -> shared.Body:
@@ -108,8 +116,9 @@ class OfficialApi:
             answer = None
             try:
                 answer = await self._ask(session, path, query, idle)
-                if answer.status == HTTPStatus.UNAUTHORIZED and attempt == 0:
-                    await self._log_in_anew(session)
+                if answer.status != HTTPStatus.UNAUTHORIZED:
+                    session.accepted = True
+                elif attempt == 0 and await self._may_log_in_anew(session):
                     continue
                 if answer.status != HTTPStatus.OK:
                     body = await answer.content.read(_BODY_OF_ERROR)
@@ -161,17 +170,33 @@ class OfficialApi:
                 await self._retire(session)
                 session = None
             if session is None:
-                context = self._fresh if self._fresh is not None else self._reload()
-                self._fresh = None
-                session = self._session = await self._open(context)
+                session = self._session = await self._log_in()
             session.users += 1
             return session
 
-    async def _log_in_anew(self, refused: _Session) -> None:
-        """Forget the refused credentials, so that the next request reads the kubeconfig and logs in again."""
+    async def _log_in(self) -> _Session:
+        if self._failed is not None and time.monotonic() - self._failed[0] < _SPARE:
+            raise type(self._failed[1])(str(self._failed[1])) from self._failed[1]
+        context, self._fresh = self._fresh, None
+        try:
+            session = await self._open(context if context is not None else self._reload())
+        except ApiError as error:
+            self._failed = (time.monotonic(), error)
+            raise
+        self._failed = None
+        return session
+
+    async def _may_log_in_anew(self, refused: _Session) -> bool:
+        """Forget refused credentials, so that the next request reads the kubeconfig and logs in again.
+
+        False for credentials that are new and were never taken: others like them would be refused as well.
+        """
         async with self._opening:
             if self._session is refused:
+                if not refused.accepted and time.monotonic() - refused.opened_at < _SPARE:
+                    return False
                 await self._retire(refused)
+        return True
 
     async def _retire(self, session: _Session) -> None:
         self._session = None

@@ -21,6 +21,7 @@ from probes.kube import http as shared
 from probes.kube.errors import AnswerInvalid, ApiError, ApiTimeout, ApiUnreachable, from_os, from_status
 from probes.kube.kubeconfig import Context
 from probes.kube.tls import tls
+from probes.model.text import clean
 
 T = TypeVar("T")
 
@@ -137,7 +138,7 @@ class PlainApi:
     def __init__(self, context: Context) -> None:
         """Read the certificates; raises KubeconfigInvalid."""
         self.server = context.server
-        self.context = context.name
+        self.context = clean(context.name)
         self.latency: float | None = None
         self._context = context
         self._token_file = shared.TokenFile(context.token_file) if context.token_file else None

@@ -15,7 +15,7 @@ from probes.kube.resources import Resource
 from probes.kube.wire import Wire
 
 _LONGEST_LINE: Final = 64 * 2**20
-_WAITING_CHUNKS: Final = 64
+_WAITING_CHUNKS: Final = 16
 _INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 _UNPROCESSABLE: Final = 422
 

@@ -156,6 +156,14 @@ async def test_a_kept_connection_that_was_closed_is_no_error(open_api: Open) -> 
     assert connections == 3
 
 
+async def test_a_hostile_context_name_is_harmless(write_kubeconfig: WriteKubeconfig) -> None:
+    """The name of a context is cleaned before anybody shows it."""
+    path = write_kubeconfig("https://192.0.2.10")
+    path.write_text(path.read_text().replace("lab", '"x\\e[2J"'))
+
+    assert [connect(read(path), watch=watch).context for watch in (False, True)] == ["x␛[2J", "x␛[2J"]
+
+
 async def test_connections_are_kept(fake: FakeApi, open_api: Open) -> None:
     """Many GETs one after the other share a connection."""
     peers: set[Any] = set()

@@ -194,6 +194,24 @@ async def test_a_refused_token_is_renewed_once(fake: FakeApi, open_api: Open, sc
     assert sent == ["one", "one", "two", "two", "two"]
 
 
+async def test_a_failed_plugin_is_not_run_for_every_resource(
+    fake: FakeApi, open_api: Open, script: Script, tmp_path: Path
+) -> None:
+    """Many requests at once share one failed login, and one that the server refuses."""
+    fake.lists[NODES] = []
+    api = open_api(fake.url, script(f"echo run >> {tmp_path}/runs\nexit 1"))
+    answers = await asyncio.gather(*(api.get(NODES) for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {CredentialsFailed}
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+    (tmp_path / "runs").unlink()
+    fake.accept("another")
+    api = open_api(fake.url, script(f"echo run >> {tmp_path}/runs\n" + gives(token="abc")))  # noqa: S106
+    answers = await asyncio.gather(*(api.get(NODES) for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unauthorized}
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
 async def test_a_changed_kubeconfig_is_read_again(
     fake: FakeApi, open_api: Open, write_kubeconfig: WriteKubeconfig
 ) -> None:
