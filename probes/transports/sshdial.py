@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any, Final, cast
 
 import asyncssh
@@ -22,6 +24,8 @@ from probes.transports.sshtrust import HostTrust
 from probes.transports.sshwire import Wire
 
 _ALIVE_SECONDS: Final = 15.0
+_MAX_ADDRESSES: Final = 4
+_RESOLVER: Final = ThreadPoolExecutor(32, thread_name_prefix="resolve")
 _FAMILIES: Final = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 logging.getLogger("asyncssh").addHandler(logging.NullHandler())  # or its warnings would be printed over our screen
@@ -58,9 +62,8 @@ async def dial(config: HostConfig, trust: HostTrust, offer: Offer, *, tunnel: Wi
     try:
         options = _options(config, trust, lambda: client)
         async with asyncio.timeout(seconds):
-            connection = await asyncssh.connect(
-                config.hostname, config.port, tunnel=tunnel.connection if tunnel else None, config=None, **options
-            )
+            addresses = [config.hostname] if tunnel or config.proxy_command else await _addresses(config)
+            connection = await _connect(addresses, config.port, tunnel, options, seconds)
     except TimeoutError as error:
         raise _late(where, seconds, met=client.met) from error
     except asyncssh.HostKeyNotVerifiable as error:
@@ -73,6 +76,32 @@ async def dial(config: HostConfig, trust: HostTrust, offer: Offer, *, tunnel: Wi
     except (asyncssh.Error, OSError, ValueError) as error:
         raise _failure(where, error) from error
     return Wire(config, connection)
+
+
+async def _addresses(config: HostConfig) -> list[str]:
+    """Look up a host's addresses, on threads of our own: names that do not resolve must hold up nobody else's work."""
+    family = _FAMILIES.get(config.address_family, socket.AF_UNSPEC)
+    look_up = partial(socket.getaddrinfo, config.hostname, config.port, family, socket.SOCK_STREAM)
+    with suppress(socket.gaierror):  # an address needs no look-up
+        return _first(look_up(flags=socket.AI_NUMERICHOST))
+    return _first(await asyncio.get_running_loop().run_in_executor(_RESOLVER, look_up))
+
+
+def _first(found: Sequence[tuple[object, object, object, object, tuple[Any, ...]]]) -> list[str]:
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))[:_MAX_ADDRESSES]
+
+
+async def _connect(
+    addresses: Sequence[str], port: int, tunnel: Wire | None, options: dict[str, Any], seconds: float
+) -> asyncssh.SSHClientConnection:
+    """Try addresses in turn, each with its share of the time; the last failure counts."""
+    through = tunnel.connection if tunnel else None
+    *others, last = addresses
+    for address in others:
+        with suppress(OSError):  # a timeout is one too
+            async with asyncio.timeout(seconds / len(addresses)):
+                return await asyncssh.connect(address, port, tunnel=through, config=None, **options)
+    return await asyncssh.connect(last, port, tunnel=through, config=None, **options)
 
 
 def _options(config: HostConfig, trust: HostTrust, client: Callable[[], asyncssh.SSHClient]) -> dict[str, Any]:
@@ -91,7 +120,7 @@ def _options(config: HostConfig, trust: HostTrust, client: Callable[[], asyncssh
         "signature_algs": accepted,
         "server_host_key_algs": trust.algorithms(),
         "known_hosts": trust.keys,
-        "host_key_alias": config.host_key_alias,
+        "host_key_alias": config.trust_name,  # what a certificate must name; keys are looked up by ``trust``
         "x509_trusted_certs": None,
         "x509_trusted_cert_paths": [],
         "preferred_auth": ["publickey"],

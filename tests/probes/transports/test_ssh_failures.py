@@ -1,10 +1,13 @@
 """Hosts that are dead, hung or cut off, as real sshd processes: each fails in time, alone, and comes back."""
 
 import asyncio
+import socket
 import struct
+import threading
 import time
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +43,52 @@ async def test_unknown_name(site: Site) -> None:
     async with site.pool("Host n1\n  HostName n1.invalid\n") as pool:
         with pytest.raises(Unreachable, match="name that is not found"):
             await pool.transport("n1").run(["true"], timeout=5)
+
+
+async def test_several_addresses(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with a dead and a hung address before the good one still gets through, and is trusted by its name."""
+    server = site.sshd()
+    site.trust(server.known.replace("127.0.0.1", "node.test"))
+    found = [(2, 1, 6, "", (address, server.port)) for address in ("127.0.0.2", "127.0.0.3", "127.0.0.1")]
+    asked = socket.getaddrinfo
+
+    def resolve(host: str, port: int, family: int, kind: int, *, flags: int = 0) -> list[Any]:
+        if host != "node.test":
+            return asked(host, port, family, kind, flags=flags)
+        if flags:
+            raise socket.gaierror(socket.EAI_NONAME, "not a number")
+        return found
+
+    monkeypatch.setattr("probes.transports.sshdial.socket.getaddrinfo", resolve)
+    block = site.host("n1", server).replace("HostName 127.0.0.1", "HostName node.test")
+    async with site.pool(block, seconds=3) as pool:
+        with socket.create_server(("127.0.0.3", server.port)):
+            assert await answers(pool.transport("n1"))
+
+
+async def test_names_that_never_resolve(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty names that hang in the resolver delay no host whose address is known."""
+    server = site.sshd()
+    site.trust(server.known)
+    release = threading.Event()
+    asked = socket.getaddrinfo
+
+    def resolve(host: str, port: int, family: int, kind: int, *, flags: int = 0) -> list[Any]:
+        if host.startswith("lost"):
+            if not flags:
+                release.wait(10)
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return asked(host, port, family, kind, flags=flags)
+
+    monkeypatch.setattr("probes.transports.sshdial.socket.getaddrinfo", resolve)
+    async with site.pool(site.host("n1", server)) as pool, asyncio.TaskGroup() as group:
+        for i in range(40):
+            group.create_task(unreachable(pool.transport(f"lost{i}.test")))
+        await asyncio.sleep(0)
+        started = time.monotonic()
+        assert await answers(pool.transport("n1"))
+        assert time.monotonic() - started < 4
+        release.set()
 
 
 def disconnect(reason: bytes) -> bytes:
