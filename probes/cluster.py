@@ -12,10 +12,11 @@ import msgspec
 from probes.collectors.asking import collect, hints
 from probes.kube.client import Api
 from probes.kube.reflector import follow_kinds, follow_resource
-from probes.kube.resources import CORE, fetch, fetch_kinds
+from probes.kube.resources import CORE, KINDS, Resource, fetch, locate
 from probes.model.kube import Node
 from probes.model.observation import Failed, Observed
-from probes.model.snapshot import NODE, Snapshot, fold
+from probes.model.snapshot import KUBE, NODE, Snapshot, fold
+from probes.model.text import clean
 from probes.transports.base import TimedOut, Transport, TransportError, Unreachable
 
 Observation = Observed[Any] | Failed
@@ -24,9 +25,18 @@ POLL: Final = 30.0
 """Seconds between two collections of a node that says nothing changed: a safety net."""
 SETTLE: Final = 0.05
 """Seconds in which further changes join the first: flannel's restart makes dozens."""
+_SETTLE_MOST: Final = 0.8
+"""Seconds that this grows to, doubling, while a node does not come to rest: asking costs the node something too."""
+_AT_REST: Final = 2.0
+"""Seconds without a change after which the next one is a first one again."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between tries of a node that does not answer."""
 _QUEUE: Final = 10_000
+_COMMANDS: Final = 10.0
+"""Seconds for the commands of one collection."""
+_COLLECT: Final = 16.0
+"""Seconds for one collection with all that precedes it; more than its parts have, so that theirs end them."""
+_NODES: Final = f"{KUBE}nodes"
 
 
 class Wires(msgspec.Struct, frozen=True):
@@ -38,7 +48,7 @@ class Wires(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     """Nodes that are asked without waiting for the API to name them."""
     only: tuple[str, ...] = ()
-    """Ask no other nodes than these; empty: all."""
+    """Ask no other nodes than these, and these even where the API names nobody; empty: all."""
 
 
 class Cluster:
@@ -49,51 +59,70 @@ class Cluster:
         self._clock = clock
         self.snapshot = Snapshot(context=wires.api.context, server=wires.api.server, at=clock())
 
+    @property
+    def wires(self) -> Wires:
+        """How it is reached, for what is read on request."""
+        return self._wires
+
     async def observe(self, timeout: float) -> Snapshot:
         """Ask every source once, all side by side; whoever has not answered after ``timeout`` seconds has failed."""
-        deadline = asyncio.get_running_loop().time() + timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         asked: set[str] = set()
 
-        def ask(names: Iterable[str], tasks: asyncio.TaskGroup) -> None:
+        def left() -> float:
+            return max(0.0, round(deadline - loop.time(), 1))
+
+        def ask(names: Iterable[str]) -> None:
             for name in self._allowed(names) - asked:
                 asked.add(name)
-                tasks.create_task(self._observe_node(name, deadline))
+                tasks.create_task(self._observe_node(name, left()))
 
-        async def core(resource: Any, tasks: asyncio.TaskGroup) -> None:
-            self._fold(await fetch(self._wires.api, resource, timeout=timeout, clock=self._clock))
-            if resource.source == "kube/nodes":
-                ask(self.snapshot.nodes, tasks)
+        async def read(resource: Resource) -> None:
+            self._fold(await fetch(self._wires.api, resource, timeout=left(), clock=self._clock))
+            if resource.source == _NODES:
+                ask(self._named())
 
         async def kinds() -> None:
-            self._fold(await fetch_kinds(self._wires.api, timeout, self._clock))
+            for resource in await self._locate(left()):
+                tasks.create_task(read(resource))
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(kinds())
             for resource in CORE:
-                tasks.create_task(core(resource, tasks))
-            ask(self._wires.names, tasks)
+                tasks.create_task(read(resource))
+            ask(self._wires.names)
         self._note_latency()
         return self.snapshot
 
     async def follow(self, publish: Callable[[Snapshot], None]) -> None:
-        """Follow every source until cancelled; ``publish`` gets each new snapshot, and returns at once."""
+        """Follow every source until cancelled; ``publish`` gets each new snapshot, and returns at once.
+
+        An error of ``publish`` ends this, and is raised as it is.
+        """
         queue: asyncio.Queue[Observation] = asyncio.Queue(_QUEUE)
         followed: dict[str, asyncio.Task[None]] = {}
+        refused: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
-            for resource in CORE:
-                tasks.create_task(follow_resource(self._wires.api, resource, queue.put))
-            tasks.create_task(follow_kinds(self._wires.api, queue.put))
-            self._follow_nodes(self._wires.names, followed, tasks, queue)
-            while True:
+            sources = [tasks.create_task(follow_resource(self._wires.api, each, queue.put)) for each in CORE]
+            sources.append(tasks.create_task(follow_kinds(self._wires.api, queue.put)))
+            self._follow_nodes(followed, tasks, queue)
+            while refused is None:
                 batch = [await queue.get()]
                 while not queue.empty():
                     batch.append(queue.get_nowait())
                 before = self.snapshot
                 self._fold(batch)
                 self._note_latency()
-                if self.snapshot.nodes is not before.nodes:
-                    self._follow_nodes(self.snapshot.nodes, followed, tasks, queue)
-                publish(self.snapshot)
+                if self._names_changed(before):
+                    self._follow_nodes(followed, tasks, queue)
+                try:
+                    publish(self.snapshot)
+                except Exception as error:  # noqa: BLE001 - raised below, outside the group that would wrap it
+                    refused = error
+            for task in (*sources, *followed.values()):
+                task.cancel()
+        raise refused
 
     def _fold(self, observations: Iterable[Observation]) -> None:
         self.snapshot = fold(self.snapshot, observations)
@@ -106,31 +135,55 @@ class Cluster:
         wanted = set(names)
         return wanted & set(self._wires.only) if self._wires.only else wanted
 
-    async def _observe_node(self, name: str, deadline: float) -> None:
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
-        self._fold([await self._ask_node(name, left)])
+    def _named(self) -> set[str]:
+        """Tell which nodes there are: as the API says, and until it has said so, as the operator did."""
+        if self.snapshot.source(_NODES).at is not None:
+            return self._allowed(self.snapshot.nodes)
+        named = self._allowed(self._wires.names)
+        return named if self.snapshot.source(_NODES).status == "loading" else named | set(self._wires.only)
 
-    async def _ask_node(self, name: str, timeout: float) -> Observation:
+    def _names_changed(self, before: Snapshot) -> bool:
+        """Tell whether _named may say something else than it did."""
+        return self.snapshot.nodes is not before.nodes or self.snapshot.source(_NODES) != before.source(_NODES)
+
+    async def _locate(self, timeout: float) -> list[Resource]:
+        """Find which kinds the cluster has, and note those that it has not or would not tell of."""
+        try:
+            async with asyncio.timeout(timeout):
+                located = await locate(self._wires.api, timeout=timeout)
+        except TimeoutError:
+            why = f"{self._wires.api.server} did not say within {timeout:g} s what it serves; try a longer --timeout"
+            self._fold(Failed(kind.source, self._clock(), why, "timeout") for kind in KINDS)
+            return []
+        at = self._clock()
+        self._fold(kind.absent(at) for kind in located.absent)
+        self._fold(Failed(kind.source, at, str(error), error.kind) for kind, error in located.unknown)
+        return located.present
+
+    async def _observe_node(self, name: str, timeout: float) -> None:
+        self._fold([await self._ask_node(name, timeout, timeout)])
+
+    async def _ask_node(self, name: str, commands: float, timeout: float) -> Observation:
+        """Collect a node's facts: ``commands`` seconds for what runs there, ``timeout`` seconds altogether."""
         source = f"{NODE}{name}"
         try:
             async with asyncio.timeout(timeout):
                 transport = await self._wires.transport(name, self.snapshot.nodes.get(name))
-                network = await collect(transport, timeout=timeout)
+                network = await collect(transport, timeout=commands)
             return Observed(source, self._clock(), network)
         except TimeoutError:
-            return Failed(source, self._clock(), f"{name} did not answer within {timeout:.0f} s", "timeout")
+            return Failed(source, self._clock(), f"{name} did not answer within {timeout:g} s", "timeout")
         except TransportError as error:
             return Failed(source, self._clock(), str(error), _kind(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a source: one node's answer must not end the others
+            why = clean(f"{type(error).__name__}: {error}")[:200]
+            return Failed(source, self._clock(), f"{name}'s answer brought underlay to fail ({why}): please report it")
 
     def _follow_nodes(
-        self,
-        names: Iterable[str],
-        followed: dict[str, asyncio.Task[None]],
-        tasks: asyncio.TaskGroup,
-        queue: asyncio.Queue[Observation],
+        self, followed: dict[str, asyncio.Task[None]], tasks: asyncio.TaskGroup, queue: asyncio.Queue[Observation]
     ) -> None:
         """Begin to follow nodes that have come and end with those that have gone."""
-        wanted = self._allowed([*names, *self._wires.names])
+        wanted = self._named()
         for name in wanted - followed.keys():
             followed[name] = tasks.create_task(self._follow_node(name, queue), name=f"follow {name}")
         for name in followed.keys() - wanted:
@@ -138,26 +191,34 @@ class Cluster:
 
     async def _follow_node(self, name: str, queue: asyncio.Queue[Observation]) -> None:
         changed = asyncio.Event()
+        failures, settle = 0, SETTLE
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(name, changed))
-            failures = 0
             while True:
                 changed.clear()
-                observation = await self._ask_node(name, _COLLECT)
+                observation = await self._ask_node(name, _COMMANDS, _COLLECT)
                 await queue.put(observation)
                 failures = failures + 1 if isinstance(observation, Failed) else 0
-                await self._wait(changed, failures)
+                settle = await self._wait(changed, failures, settle)
 
-    async def _wait(self, changed: asyncio.Event, failures: int) -> None:
-        """Wait until the node says that something changed, or it is time to look again."""
+    async def _wait(self, changed: asyncio.Event, failures: int, settle: float) -> float:
+        """Wait until the node says that something changed, or it is time to look again.
+
+        ``settle``: how long further changes may join this one; returns how long they may join the next.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         delay = _RETRY[min(failures, len(_RETRY)) - 1] if failures else POLL
         try:
             # Spread over a fifth, so that nodes which failed together do not come back together.
             async with asyncio.timeout(delay * random.uniform(0.9, 1.1)):  # noqa: S311 - no secret
                 await changed.wait()
         except TimeoutError:
-            return
-        await asyncio.sleep(SETTLE)
+            return SETTLE
+        if loop.time() - began > _AT_REST:
+            settle = SETTLE
+        await asyncio.sleep(settle)
+        return min(2 * settle, _SETTLE_MOST)
 
     async def _listen(self, name: str, changed: asyncio.Event) -> None:
         """Hold a channel open on which the node says that something changed."""
@@ -176,10 +237,6 @@ class Cluster:
             await asyncio.sleep(_RETRY[min(failures, len(_RETRY)) - 1])
             # What happened while nobody listened is unknown.
             changed.set()
-
-
-_COLLECT: Final = 10.0
-"""Seconds for one collection."""
 
 
 def _kind(error: TransportError) -> str:

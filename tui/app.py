@@ -55,17 +55,24 @@ class UnderlayApp(LiveApp):
         glyphs: Glyphs = UNICODE,
         palette: Mapping[str, Theme] | None = None,
         remembered: Remembered | None = None,
+        theme: str = "",
         environ: Mapping[str, str] | None = None,
+        notices: Collection[str] = (),
     ) -> None:
-        """``follow`` observes until cancelled and publishes each new snapshot; ``collect`` asks everything anew."""
+        """``follow`` observes until cancelled and publishes each new snapshot; ``collect`` asks everything anew.
+
+        ``theme`` goes before the one that was remembered; ``notices`` are told once the first frame is there.
+        """
         environ = environ or {}
         palette = themes.load() if palette is None else palette
         remembered = remembered or Remembered()
-        wanted = themes.choose(remembered.theme if remembered.theme in palette else "", environ)
+        asked = next((name for name in (theme, f"underlay-{theme}", remembered.theme) if name in palette), "")
+        wanted = themes.choose(asked, environ)
+        self._notices = [*notices, *([f"there is no theme {theme}"] if theme and asked == remembered.theme else [])]
         self._defaults = {k: v for k, v in palette[themes.DEFAULT].variables.items() if k.startswith("tone-")}
         super().__init__(glyphs=glyphs, reads=reads, ansi_color=palette[wanted].ansi)
-        for theme in palette.values():
-            self.register_theme(theme)
+        for each in palette.values():
+            self.register_theme(each)
         self.theme = wanted
         if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
             self.animation_level = "none"
@@ -90,6 +97,8 @@ class UnderlayApp(LiveApp):
 
     def on_mount(self) -> None:
         """Begin to observe."""
+        for said in self._notices:
+            self.notify(said, severity="warning", markup=False)
         self.run_worker(self._observe(), group="observe", exit_on_error=False)
         self.run_worker(self._judge(), group="judge")
 

@@ -1,15 +1,18 @@
 """What may be said on the command line; imports only what costs nothing."""
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
 from tui import __version__
 
-COMMANDS: Final = ("status", "watch", "init")
+COMMANDS: Final = ("screen", "status", "watch", "init")
 
 _EPILOG: Final = """\
 examples:
+  underlay                              the live screens, on a terminal
   underlay status                       the glance: nodes, peers, Flux, image pulls
   underlay status -o json | jq .nodes   the same, for programs (docs/status-schema.json)
   underlay watch                        print what changes, as it changes
@@ -24,6 +27,7 @@ class Arguments(argparse.Namespace):
     """The command line, parsed."""
 
     command: str
+    theme: str
     demo: str | None
     context: str | None
     kubeconfig: Path | None
@@ -98,6 +102,10 @@ def parser() -> argparse.ArgumentParser:
         "--demo", metavar="[INCIDENT [COMMAND …]]", nargs="?", help="run against the embedded demo cluster"
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    screen = commands.add_parser("screen", parents=[shared], help="the live screens; what a terminal gets by itself")
+    screen.add_argument(
+        "--theme", metavar="NAME", default="", help="dark, light, high-contrast, colour-blind, 16, plain"
+    )
     status = commands.add_parser("status", parents=[shared], help="print the state of the cluster and judge it")
     watch = commands.add_parser("watch", parents=[shared], help="print what changes, as it changes, until ctrl-c")
     for command, formats in ((status, ("table", "json")), (watch, ("text", "json"))):
@@ -119,6 +127,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def is_terminal() -> bool:
+    """Tell whether there is a terminal that can show screens."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
 def parse(argv: list[str]) -> Arguments:
     """Parse a command line; ends the process with one sentence where it cannot be understood."""
     demo = None
@@ -127,10 +140,12 @@ def parse(argv: list[str]) -> Arguments:
         demo = "healthy"
         if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
             demo, argv = argv[0], argv[1:]
-        argv = argv or ["status"]
-    if not argv:
+        argv = argv or ([] if is_terminal() else ["status"])
+    if not argv and not is_terminal():
         parser().print_help()
         raise SystemExit(0)
+    if not argv or (argv[0].startswith("-") and argv[0] not in {"-h", "--help", "--version"}):
+        argv = ["screen", *argv]
     parsed = parser().parse_args(argv, namespace=Arguments())
     if not parsed.command:
         parser().error("no command given")

@@ -42,7 +42,7 @@ def keys_of(screen: Screen[Any], glyphs: Glyphs) -> tuple[Key, ...]:
     found: dict[tuple[str, str, str], Key] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if binding.system or not binding.description:
+        if binding.id is None or not binding.description:  # those of Textual itself have no id
             continue
         place = (_group(active), binding.action, binding.description)
         old = found.get(place)

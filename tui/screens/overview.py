@@ -10,11 +10,11 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 
 from probes.model.flux import ObjectRef
-from probes.rules.finding import Diagnosis, subject_text
+from probes.rules.finding import Diagnosis
 from tui.format import Glyphs, Span, fit, width
 from tui.screens.base import LiveScreen
-from tui.screens.overview_panes import FindingsPane, FluxPane, NodesPane, OverlayPane, OverviewPane
-from tui.views.findings import severity_span
+from tui.screens.overview_panes import ChangesPane, FindingsPane, FluxPane, NodesPane, OverlayPane, OverviewPane
+from tui.views.findings import severity_span, short_subject
 from tui.widgets.listpane import ListPane
 from tui.widgets.pane import Pane
 from tui.widgets.spanline import SpanLines
@@ -37,15 +37,21 @@ class OverviewScreen(LiveScreen):
     OverviewScreen #panes { height: 1fr; }
     OverviewScreen #lower { height: 1fr; min-height: 4; }
     OverviewScreen ListTable, OverviewScreen Matrix { height: 1fr; }
-    OverviewScreen #overlay { width: auto; height: 100%; }
+    OverviewScreen #left { width: auto; height: 100%; }
+    OverviewScreen #overlay, OverviewScreen #changes { width: 1fr; }
     OverviewScreen #flux { width: 1fr; height: 100%; }
     OverviewScreen #causes, OverviewScreen #bar { display: none; }
     OverviewScreen #bar { background: $panel; }
     OverviewScreen.-single #bar { display: block; }
     OverviewScreen.-single.-narrow #causes { display: block; }
     OverviewScreen.-single.-narrow.-on-findings #causes { display: none; }
-    OverviewScreen.-single OverviewPane { display: none; }
-    OverviewScreen.-single OverviewPane.-active { display: block; border: none; height: 1fr; width: 1fr; }
+    OverviewScreen.-single Pane { display: none; }
+    OverviewScreen.-single Pane.-active { display: block; height: 1fr; width: 1fr; }
+    OverviewScreen.-single Pane.-active, OverviewScreen.-single Pane.-active:focus-within {
+        border: none;
+    }
+    OverviewScreen.-single #left { display: none; width: 1fr; }
+    OverviewScreen.-single.-on-left #left { display: block; }
     OverviewScreen.-single #lower { display: none; }
     OverviewScreen.-single.-on-lower #lower { display: block; }
     """
@@ -54,11 +60,12 @@ class OverviewScreen(LiveScreen):
         Binding("2", "pane(2)", "Nodes", show=False, id="overview.nodes"),
         Binding("3", "pane(3)", "Overlay", show=False, id="overview.overlay"),
         Binding("4", "pane(4)", "Flux", show=False, id="overview.flux"),
+        Binding("5", "pane(5)", "Changes", show=False, id="overview.changes"),
         Binding(
             "tab",
             "turn(1)",
             "Pane",
-            key_display="1-4",
+            key_display="1-5",
             id="overview.next",
             tooltip="Go to it by its number; tab goes on by one",
         ),
@@ -79,17 +86,21 @@ class OverviewScreen(LiveScreen):
         """Put the panes beneath one another, the last two beside one another."""
         glyphs = self.app.glyphs
         self._panes = (
-            FindingsPane(1, glyphs=glyphs),
+            FindingsPane(1, glyphs=glyphs, has_detail=True),
             NodesPane(2, glyphs=glyphs),
             OverlayPane(3, glyphs=glyphs),
             FluxPane(4, glyphs=glyphs),
+            ChangesPane(5, glyphs=glyphs),
         )
         yield SpanLines(glyphs=glyphs, id="causes")
         yield SpanLines(glyphs=glyphs, id="bar", ground="muted")
         with Vertical(id="panes"):
             yield from self._panes[:2]
             with Horizontal(id="lower"):
-                yield from self._panes[2:]
+                with Vertical(id="left"):
+                    yield self._panes[2]
+                    yield self._panes[4]
+                yield self._panes[3]
 
     def on_mount(self) -> None:
         """Begin where it was left."""
@@ -107,7 +118,10 @@ class OverviewScreen(LiveScreen):
         """Show all panes, or the one that is in sight."""
         now = self.app.clock()
         for pane in self._panes:
-            pane.show(diagnosis, now, self.app.since)
+            if isinstance(pane, ChangesPane):
+                pane.tell(self.app.timeline, now)
+            else:
+                pane.show(diagnosis, now, self.app.since)
         self._say()
         self._share()
 
@@ -126,6 +140,7 @@ class OverviewScreen(LiveScreen):
         self.set_class(is_narrow, "-narrow")
         self.set_class(is_narrow or self._zoomed, "-single")
         self.set_class(self._active > 2, "-on-lower")  # noqa: PLR2004 - the panes beside one another
+        self.set_class(self._active in {3, 5}, "-on-left")
         self.set_class(self._active == 1, "-on-findings")
         for pane in self._panes:
             pane.set_class(pane.number == self._active, "-active")
@@ -134,19 +149,31 @@ class OverviewScreen(LiveScreen):
 
     def _share(self) -> None:
         """Share out the lines: everything where it fits, else as fairly as can be, the findings first."""
-        if self.has_class("-single") or not self.size.height:
+        if not self.size.height:
             return
-        upper = self._panes[:2]
-        lower = max(pane.wants() for pane in self._panes[2:])
-        heights = share_out(self.size.height - 2, [*(pane.wants() for pane in upper), lower])
-        for pane, height in zip(upper, heights, strict=False):
-            if pane.styles.height is None or pane.styles.height.value != height:
-                pane.styles.height = height
-        mesh = self._panes[2]
+        if self.has_class("-single"):
+            for pane in self._panes:
+                pane.styles.height = None
+            self.query_one("#left").styles.width = None
+            return
+        found, nodes, mesh, flux, changes = self._panes
+        lower = max(flux.wants(), mesh.wants() + _LEAST)
+        heights = share_out(self.size.height - 2, [found.wants(), nodes.wants(), lower])
+        wanted = found.wants_detail() if isinstance(found, FindingsPane) else 0
+        spare = min(wanted, heights[2] - lower)
+        if spare >= FindingsPane.LEAST_DETAIL:
+            heights[0] += spare
+            heights[2] -= spare
+        _set_height(found, heights[0])
+        _set_height(nodes, heights[1])
+        upper, _ = share_out(heights[2], [mesh.wants(), max(_LEAST, changes.wants())])
+        _set_height(mesh, upper)
+        _set_height(changes, heights[2] - upper)
         if isinstance(mesh, OverlayPane):
-            wanted = min(mesh.cells() + 3, self.size.width // 2)
-            if mesh.styles.width is None or mesh.styles.width.value != wanted:
-                mesh.styles.width = wanted
+            cells = max(self.size.width // 3, min(mesh.cells() + 3, self.size.width // 2))
+            left = self.query_one("#left")
+            if left.styles.width is None or left.styles.width.value != cells:
+                left.styles.width = cells
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Know which pane has the keys."""
@@ -193,13 +220,19 @@ class OverviewScreen(LiveScreen):
         self._say()
 
 
+def _set_height(pane: OverviewPane, lines: int) -> None:
+    """Give a pane a height; what is as it was lays out nothing anew."""
+    if pane.styles.height is None or pane.styles.height.value != lines:
+        pane.styles.height = lines
+
+
 def top_causes(diagnosis: Diagnosis, cells: int, glyphs: Glyphs) -> list[tuple[Span, ...]]:
     """Put the worst root causes into a line each; the rest is counted."""
     lines: list[tuple[Span, ...]] = []
     roots = diagnosis.findings
     for place, finding in enumerate(roots[:_ON_TOP]):
         sign = severity_span(finding.severity, glyphs)
-        subject = Span(subject_text(finding.subject) + "  ", "header")
+        subject = Span(short_subject(finding.subject) + "  ", "header")
         fold = f"  {glyphs.folded}{len(finding.symptoms)}" if finding.symptoms else ""
         left = len(roots) - _ON_TOP
         more = f"  +{left} more" if left > 0 and place == _ON_TOP - 1 else ""
@@ -218,18 +251,31 @@ def top_causes(diagnosis: Diagnosis, cells: int, glyphs: Glyphs) -> list[tuple[S
 
 
 def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int) -> tuple[Span, ...]:
-    """Put the panes into one line, each with how bad it is, and what is to be known of the one in sight."""
-    spans = [Span(" ", "muted")]
-    for pane in panes:
-        is_active = pane.number == active
-        spans.append(Span(f"{pane.number} {pane.NAME} ", "accent" if is_active else "muted"))
-        spans += [pane.badge, Span("   ", "muted")]
-    taken = sum(width(span.text) for span in spans)
+    """Put the panes into one line, each with how bad it is, and what is to be known of the one in sight.
+
+    Where that does not fit, only the one in sight keeps its name.
+    """
     note = panes[active - 1].note if panes else ""
-    room = cells - taken - 1
+    spans = _tabs(panes, active, is_short=False)
+    if _cells(spans) + width(note) + 2 > cells:
+        spans = _tabs(panes, active, is_short=True)
+    room = cells - _cells(spans) - 1
     if note and room > 0:
         spans.append(Span(" " * max(0, room - width(note)) + note, "stale"))
     return tuple(spans)
+
+
+def _tabs(panes: Sequence[OverviewPane], active: int, *, is_short: bool) -> list[Span]:
+    spans = [Span(" ", "muted")]
+    for pane in panes:
+        is_active = pane.number == active
+        name = f"{pane.number} " if is_short and not is_active else f"{pane.number} {pane.NAME} "
+        spans += [Span(name, "accent" if is_active else "muted"), pane.badge, Span("   ", "muted")]
+    return spans
+
+
+def _cells(spans: Sequence[Span]) -> int:
+    return sum(width(span.text) for span in spans)
 
 
 def share_out(lines: int, wants: Sequence[int]) -> list[int]:

@@ -1,22 +1,29 @@
 """The panes of the overview: findings, nodes, the overlay and Flux."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from probes.model.changes import Change
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
 from probes.rules.glance import node_ref
-from tui.format import UNICODE, Glyphs, Span, width
-from tui.views import findings, flux, nodes, overlay
+from tui.format import UNICODE, Glyphs, Span, status, width
+from tui.views import findings, flux, nodes, overlay, timeline
 from tui.views.findings import Since
 from tui.widgets.filter import Filter
+from tui.widgets.items import Item, Listing
 from tui.widgets.listpane import ListPane, ListTable
 from tui.widgets.matrix import Matrix
 from tui.widgets.pane import Pane
+from tui.widgets.spanline import SpanLines
+from tui.widgets.table import Table
 
 _FRAME: Final = 2
+_LOOKED_AT: Final = 20
+"""Findings of which the longest sets how many lines are kept for telling one."""
 
 
 class OverviewPane(Pane):
@@ -52,15 +59,19 @@ class FindingsPane(ListPane, OverviewPane):
     """Root causes first, with what they explain beneath."""
 
     NAME = "Findings"
+    LEAST_DETAIL = 3
+    MOST_DETAIL = 8
     COLUMNS = findings.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "sort('since')", "Sort by since", show=False, id="sort.since"),
         Binding("N", "sort('subject')", "Sort by subject", show=False, id="sort.subject"),
     ]
 
-    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE, has_detail: bool = False) -> None:
         super().__init__(number, glyphs=glyphs, id="findings")
         self.table = _FindingsTable(self.COLUMNS, glyphs=glyphs)
+        self.detail = SpanLines(glyphs=glyphs, id="detail")
+        self._has_detail = has_detail
         self._folded: set[str] = set()
         self._last: tuple[Diagnosis, float, Since] | None = None
 
@@ -70,6 +81,46 @@ class FindingsPane(ListPane, OverviewPane):
         listing = findings.findings(diagnosis, self.glyphs, since, self._folded)
         self.badge = listing.badge
         self.set_listing(listing, now)
+        self.explain()
+
+    def compose(self) -> ComposeResult:
+        """Hold the table, and beneath it what the finding under the cursor is."""
+        yield from super().compose()
+        if self._has_detail:
+            yield self.detail
+
+    def wants_detail(self) -> int:
+        """Tell how many lines the longest of the first findings takes to be told."""
+        if self._last is None or not self.size.width:
+            return self.LEAST_DETAIL
+        keys = [row.key for row in self.table.rows[:_LOOKED_AT]]
+        found = [finding for key in keys if (finding := findings.finding_at(self._last[0], key))]
+        told = [len(findings.detail(each, self.size.width, self.MOST_DETAIL, self.glyphs)) for each in found]
+        return max(told, default=0)
+
+    def explain(self) -> None:
+        """Say what the finding under the cursor is, as far as there is room beneath the table."""
+        if not self._has_detail or not self.size.height:
+            return
+        rows = max(1, self.table.count()) + 1
+        room = min(self.MOST_DETAIL, self.size.height - rows)
+        key = self.table.cursor_key
+        finding = findings.finding_at(self._last[0], key) if key and self._last else None
+        if finding is None or room < self.LEAST_DETAIL:
+            self.detail.set_lines([])
+            return
+        lines = findings.detail(finding, self.size.width, room, self.glyphs)
+        # Of one height whatever the cursor is on: a pane whose rows jump cannot be read.
+        self.detail.set_lines([*lines, *[()] * (room - len(lines))])
+
+    def on_resize(self) -> None:
+        """Use the room there is."""
+        self.explain()
+
+    def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
+        """Say what is under the cursor."""
+        super().on_table_row_highlighted(event)
+        self.explain()
 
     def fold(self) -> None:
         """Fold or unfold what the finding under the cursor explains."""
@@ -137,6 +188,37 @@ class FluxPane(ListPane, OverviewPane):
     def wants(self) -> int:
         """Tell how many lines it would take."""
         return max(1, self.table.count()) + 1 + _FRAME
+
+
+class ChangesPane(ListPane, OverviewPane):
+    """What changed since underlay was opened, the newest first."""
+
+    NAME = "Changes"
+    COLUMNS = timeline.COLUMNS
+
+    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(number, glyphs=glyphs, id="changes")
+
+    def tell(self, changes: Sequence[Change], now: float) -> None:
+        """Show what changed, oldest first as it is kept."""
+        rows = timeline.change_rows(changes, self.glyphs)
+        self.badge = Span(str(len(rows)) if rows else self.glyphs.none, "muted")
+        nothing = status("none", self.glyphs, "nothing has changed since underlay was opened")
+        refs = {row.key: change_ref(change) for row, change in zip(rows, reversed(changes), strict=False)}
+        self.set_listing(Listing(tuple(Item(row, refs[row.key]) for row in rows), nothing), now)
+
+    def wants(self) -> int:
+        """Tell how many lines it would take."""
+        return max(1, self.table.count()) + 1 + _FRAME
+
+
+def change_ref(change: Change) -> ObjectRef | None:
+    """Tell what changed: a Flux object, the API or a node."""
+    kind, _, rest = change.subject.partition("/")
+    namespace, slash, name = rest.partition("/")
+    if slash:
+        return ObjectRef(kind, namespace, name)
+    return None if change.subject == "API" else node_ref(change.subject)
 
 
 class _MeshMatrix(Matrix):

@@ -6,14 +6,16 @@ from typing import Final
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis, Finding, Severity, subject_text
-from tui.format import Glyphs, Span, age, status
+from tui.format import Glyphs, Span, age, status, width
 from tui.views.absence import nothing
+from tui.views.kinds import KINDS
+from tui.widgets.blocks import wrap
 from tui.widgets.cells import Row, Ticking
 from tui.widgets.columns import Column
 from tui.widgets.items import Item, Listing
 
 COLUMNS: Final = (
-    Column("subject", "SUBJECT", least=16, most=44),
+    Column("subject", "SUBJECT", least=16, most=36),
     Column("summary", "WHAT IS WRONG", least=24, most=400, grow=True),
     Column("since", "SINCE", least=5, most=7, right=True, priority=1),
 )
@@ -27,6 +29,37 @@ Since = Mapping[tuple[str, ObjectRef], float]
 def severity_span(severity: Severity, glyphs: Glyphs) -> Span:
     """Show a severity as symbol and tone."""
     return status(_NAMES[severity], glyphs)
+
+
+def short_subject(subject: ObjectRef) -> str:
+    """Write a subject as the flux command would: ``git flux-system``; the namespace only where it is another."""
+    if subject.kind not in KINDS:
+        return subject_text(subject)
+    place = "" if subject.namespace == "flux-system" else f"{subject.namespace}/"
+    return f"{KINDS[subject.kind]} {place}{subject.name}"
+
+
+def detail(finding: Finding, cells: int, most: int, glyphs: Glyphs) -> list[tuple[Span, ...]]:
+    """Say in a few lines what one finding is: the whole of its summary, then what was seen and where."""
+    subject = subject_text(finding.subject)
+    rest = cells - width(finding.code) - width(subject) - 8
+    lines: list[tuple[Span, ...]] = [
+        (
+            Span(f" {glyphs.rule * 2} ", "muted"),
+            Span(finding.code, severity_span(finding.severity, glyphs).tone),
+            Span("  ", "muted"),
+            Span(subject, "header"),
+            Span(f" {glyphs.rule * max(0, rest)}", "muted"),
+        )
+    ]
+    lines += [(Span(f" {line}"),) for line in wrap(finding.summary, cells - 2, glyphs)]
+    for each in finding.evidence:
+        where = f"{each.vantage}: " if each.vantage else ""
+        said = wrap(f"{where}{each.source}: {each.excerpt}", cells - 4, glyphs)
+        lines += [(Span("   " + line, "muted"),) for line in said]
+    if len(lines) > most > 1:
+        lines = [*lines[: most - 1], (Span(f" {glyphs.ellipsis} ", "muted"), Span("enter shows all of it", "accent"))]
+    return lines[:most]
 
 
 def finding_key(finding: Finding) -> str:
@@ -55,6 +88,8 @@ def findings(diagnosis: Diagnosis, glyphs: Glyphs, since: Since, folded: Collect
     badge = status("ok", glyphs)
     if bad or warned:
         badge = status("critical", glyphs, str(bad)) if bad else status("warning", glyphs, str(warned))
+    elif diagnosis.snapshot.resource("nodes").status == "loading":
+        badge = status("loading", glyphs)
     elif diagnosis.gaps:
         badge = status("unknown", glyphs, str(len(diagnosis.gaps)))
     return Listing(tuple(items), _none(diagnosis, glyphs), badge)
@@ -100,7 +135,7 @@ def _row(finding: Finding, key: str, stem: str, glyphs: Glyphs, since: Since, is
     subject = (
         Span(stem, "muted"),
         Span(sign.text + " ", sign.tone),
-        Span(subject_text(finding.subject), "header" if not stem else "text"),
+        Span(short_subject(finding.subject), "header" if not stem else "text"),
         Span(fold, "accent"),
     )
     at, show = _began(finding, since, glyphs)

@@ -9,28 +9,18 @@ from probes.model.summary.flux import FluxSummary
 from probes.rules.finding import Diagnosis
 from tui.format import Glyphs, Span, age, status
 from tui.views.absence import doubt, nothing
+from tui.views.kinds import KINDS
 from tui.widgets.cells import Row, Ticking
 from tui.widgets.columns import Column
 from tui.widgets.items import Item, Listing
 
 COLUMNS: Final = (
     Column("object", "OBJECT", least=20, most=44),
-    Column("revision", "REVISION", least=8, most=24, priority=2),
-    Column("artifact", "ARTIFACT", least=5, most=8, right=True, priority=1),
+    Column("revision", "REVISION", least=13, most=24, priority=2),
+    Column("artifact", "ARTIFACT", least=8, most=8, right=True, priority=1),
     Column("tried", "TRIED", least=5, most=7, right=True, priority=3),
     Column("message", "STATE", least=10, most=400, grow=True),
 )
-_KINDS: Final = {
-    "GitRepository": "git",
-    "OCIRepository": "oci",
-    "HelmRepository": "helm",
-    "HelmChart": "chart",
-    "Bucket": "bucket",
-    "ExternalArtifact": "artifact",
-    "Kustomization": "ks",
-    "HelmRelease": "hr",
-}
-"""As the flux command abbreviates them."""
 _DEEPEST: Final = 8
 
 
@@ -112,7 +102,7 @@ def _append(
 def _row(row: FluxSummary, stem: str, glyphs: Glyphs) -> Row:
     item = row.object
     sign = status(flux_status(row), glyphs)
-    kind = _KINDS.get(item.ref.kind, item.ref.kind)
+    kind = KINDS.get(item.ref.kind, item.ref.kind)
     # Most of a cluster's Flux objects live in one namespace; only the others need theirs said.
     place = "" if item.ref.namespace == "flux-system" else f"{item.ref.namespace}/"
     is_source = item.ref.kind in SOURCE_KINDS

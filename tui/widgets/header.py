@@ -13,6 +13,8 @@ _GAP: Final = "  "
 _LATE: Final = 90.0
 """Seconds without a word from the API until what is shown counts as stale: its watches send bookmarks every minute."""
 _LEAST_CONTEXT: Final = 8
+_WHOLE_CONTEXT: Final = 20
+"""Cells of a context's name that are worth more than anything behind it."""
 
 
 class Header(SpanLines):
@@ -49,7 +51,8 @@ def headline(diagnosis: Diagnosis, now: float, cells: int, glyphs: Glyphs) -> tu
     made: list[Span] = []
     for brevity in range(5):
         made = _parts(diagnosis, now, glyphs, brevity)
-        if sum(width(span.text) for span in made) + 2 <= cells:
+        name = next(span.text for span in made if span.tone == "header")
+        if sum(width(span.text) for span in made) - max(0, width(name) - _WHOLE_CONTEXT) + 2 <= cells:
             break
     context = next(i for i, span in enumerate(made) if span.tone == "header")
     rest = sum(width(span.text) for span in made) - width(made[context].text)
@@ -71,7 +74,8 @@ def _parts(diagnosis: Diagnosis, now: float, glyphs: Glyphs, brevity: int) -> li
         whole = len(diagnosis.views)
         said = f"{whole} node{'s' if whole != 1 else ''}" if ready == whole else f"{ready}/{whole} ready"
         parts += [Span(_GAP), Span(said, "text" if ready == whole else "warning")]
-    parts += _counts(diagnosis, glyphs, short=brevity > 1)
+    if diagnosis.views or diagnosis.findings:  # before anything is known, nothing is counted: 0 would be a claim
+        parts += _counts(diagnosis, glyphs, short=brevity > 1)
     if brevity < 3:  # noqa: PLR2004 - the last thing to go but the context
         parts += [Span(_GAP), Span("READ-ONLY", "accent")]
         parts += [Span(_GAP), Span(_clock(now), "muted")]

@@ -24,6 +24,14 @@ class ListTable(Table):
         Binding("enter", "select", "Open", id="lines.open", tooltip="The screen of what is under the cursor"),
     ]
 
+    is_touched = False
+    """Whether its operator has moved the cursor: until then it stays on the first row, whatever comes."""
+
+    def move_to(self, index: int, *, quiet: bool = False) -> None:
+        """Put the cursor on a line."""
+        self.is_touched |= not quiet
+        super().move_to(index, quiet=quiet)
+
 
 class ListPane(Pane):
     """A pane with one table; subclasses name its columns."""
@@ -72,6 +80,9 @@ class ListPane(Pane):
         elif not listing.items:
             self.table.placeholder = listing.nothing
         self.table.set_rows(wanted, now)
+        if not self.table.is_touched and self.table.cursor:
+            self.table.move_to(0, quiet=True)
+            self.post_message(self.Moved())
         parts = [listing.note, self.filter.says, f"{len(wanted)} of {len(self._items)}" if self.filter.says else ""]
         self.say("  ".join(part for part in parts if part))
 

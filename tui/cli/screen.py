@@ -1,0 +1,75 @@
+"""Without a command: one cluster as the screens need it, followed, asked anew and read on demand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from probes.model.flux import ObjectRef
+from probes.model.snapshot import Snapshot
+from tui.cli.place import Place
+from tui.screens.base import ReadFailed
+
+if TYPE_CHECKING:
+    from probes.cluster import Cluster
+    from probes.onrequest import OnRequest
+
+_HEAVY: Final = ("probes.kube.official", "asyncssh", "probes.onrequest", "tui.cli.connect")
+"""What is imported beside the running screens, so that the first frame does not wait for it."""
+
+
+class Source:
+    """One cluster, connected to when it is first followed."""
+
+    def __init__(self, place: Callable[[], AbstractAsyncContextManager[Place]], heavy: Sequence[str] = ()) -> None:
+        """``place`` tells where the cluster is, for which it needs modules that are ``heavy`` to import."""
+        self._place = place
+        self._heavy = (*_HEAVY, *heavy)
+        self._asked = asyncio.Event()
+        self._request: OnRequest | None = None
+
+    def collect(self) -> None:
+        """Ask every source again, now."""
+        self._asked.set()
+
+    async def follow(self, publish: Callable[[Snapshot], None]) -> None:
+        """Follow until cancelled; raises PlaceError where there is no telling where the cluster is."""
+        for name in self._heavy:
+            await asyncio.to_thread(import_module, name)
+        from probes.onrequest import OnRequest  # noqa: PLC0415 - not before the first frame
+        from tui.cli.connect import connected  # noqa: PLC0415 - likewise
+
+        async with self._place() as place, connected(place, watch=True) as cluster:
+            self._request = OnRequest(cluster.wires, lambda: cluster.snapshot)
+            try:
+                while True:
+                    await self._follow_until_asked(cluster, publish)
+            finally:
+                self._request = None
+
+    async def _follow_until_asked(self, cluster: "Cluster", publish: Callable[[Snapshot], None]) -> None:
+        """Follow until everything shall be asked anew: what is known stays, and keeps its age."""
+        self._asked.clear()
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(cluster.follow(publish))
+            await self._asked.wait()
+            following.cancel()
+
+    async def manifest(self, ref: ObjectRef) -> str:
+        """Give an object as YAML; raises ReadFailed."""
+        return await self._read(lambda request: request.manifest(ref))
+
+    async def journal(self, node: str) -> str:
+        """Give the end of the journal of a node's k3s; raises ReadFailed."""
+        return await self._read(lambda request: request.journal(node))
+
+    async def _read(self, ask: "Callable[[OnRequest], Awaitable[str]]") -> str:
+        if self._request is None:
+            raise ReadFailed("there is no connection to the cluster yet")
+        from probes.onrequest import NotRead  # noqa: PLC0415 - imported long ago
+
+        try:
+            return await ask(self._request)
+        except NotRead as error:
+            raise ReadFailed(str(error)) from error
