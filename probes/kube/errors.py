@@ -115,7 +115,9 @@ def from_status(status: int, body: bytes | bytearray, server: str, path: str) ->
         case 401:
             error = Unauthorized(f"{server} does not accept the credentials of the kubeconfig{said}; log in again")
         case 403:
-            error = Restricted(f"reading {path} is not allowed{said or ' for this user'}; ask for list and watch on it")
+            whole = "is forbidden" in message  # the API's own words name resource and user
+            what = message if whole else f"reading {path} is not allowed{said or ' for this user'}"
+            error = Restricted(f"{what}; ask for list and watch on it")
         case 404:
             error = NotInstalled(f"{path} is not installed in the cluster")
         case 410:
