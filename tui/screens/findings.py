@@ -25,14 +25,12 @@ class FindingsScreen(PairedScreen):
         """Make the list."""
         return (FindingsPane(0, glyphs=self.app.glyphs),)
 
-    def place(self) -> None:
-        """Put the cursor on the finding about what was opened."""
-        if self.ref is None or not isinstance(self.list, FindingsPane):
-            return
-        for item in self.list.listing.items:
-            if item.ref == self.ref:
-                self.list.table.move_to_key(item.row.key)
-                return
+    def place(self) -> bool:
+        """Put the cursor on the first finding about what was opened."""
+        if not isinstance(self.list, FindingsPane):
+            return True
+        key = next((item.row.key for item in self.list.listing.items if item.ref == self.ref), None)
+        return key is not None and self.list.table.move_to_key(key)
 
     def finding(self, diagnosis: Diagnosis) -> Finding | None:
         """Tell which finding is under the cursor."""

@@ -19,10 +19,9 @@ class FluxScreen(PairedScreen):
         """Make the tree."""
         return (FluxPane(0, glyphs=self.app.glyphs),)
 
-    def place(self) -> None:
+    def place(self) -> bool:
         """Put the cursor on the object that was opened."""
-        if self.ref and isinstance(self.list, FluxPane):
-            self.list.table.move_to_key(key_of(self.ref))
+        return bool(self.ref and isinstance(self.list, FluxPane) and self.list.table.move_to_key(key_of(self.ref)))
 
     def blocks(self, diagnosis: Diagnosis) -> Iterable[Block]:
         """Write the object up."""

@@ -45,6 +45,7 @@ class PairedScreen(LiveScreen):
         self.active = 0
         """The place of the list that is shown."""
         self.document: DocumentPane
+        self._is_placed = ref is None
 
     @property
     def list(self) -> OverviewPane:
@@ -59,13 +60,15 @@ class PairedScreen(LiveScreen):
         """Write up what is under the cursor."""
         raise NotImplementedError
 
-    def place(self) -> None:
-        """Put the cursor on what the screen was opened for."""
+    def place(self) -> bool:
+        """Put the cursor on what the screen was opened for; false where it is not in the list yet."""
+        return True
 
     def body(self) -> ComposeResult:
         """Put the list above the document."""
         self.lists = self.make_lists()
         self.document = DocumentPane(glyphs=self.app.glyphs, id="document")
+        self.document.folds_faults = False  # what is right explains what is wrong
         if len(self.lists) > 1:
             yield SpanLines(glyphs=self.app.glyphs, id="bar", ground="muted")
         for place, pane in enumerate(self.lists):
@@ -77,14 +80,14 @@ class PairedScreen(LiveScreen):
     def on_mount(self) -> None:
         """Begin in the list, at what was asked for."""
         super().on_mount()
-        self.place()
         self._focus(self.list)
-        self.write()
 
     def show(self, diagnosis: Diagnosis) -> None:
         """Show the list and what its cursor is on."""
         for pane in self.lists:
             pane.show(diagnosis, self.app.clock(), self.app.since)
+        if not self._is_placed:
+            self._is_placed = self.place()
         self._say()
         self.share()
         self.write()

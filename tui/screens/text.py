@@ -26,6 +26,11 @@ class TextScreen(LiveScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "copy", "Copy", id="copy", tooltip="The whole text, to the clipboard of the terminal (OSC 52)"),
         Binding("ctrl+s", "save", "Save", id="text.save", tooltip="To a file that only you may read"),
+        # These lead to other texts of the same object: they work, but the line of keys is for this one's.
+        Binding("d", "look('describe')", "Describe", show=False, id="describe", tooltip="All that is known of it"),
+        Binding("y", "look('yaml')", "YAML", show=False, id="yaml", tooltip="The object as the API has it"),
+        Binding("l", "look('journal')", "Journal", show=False, id="journal", tooltip="The journal of the node's unit"),
+        Binding("ctrl+z", "faults", "Faults", show=False, id="faults", tooltip="Only what is not as it should be"),
     ]
 
     def __init__(self, ref: ObjectRef | None = None) -> None:
@@ -124,7 +129,7 @@ class ReadScreen(TextScreen):
         self._said = said
         self._draw()
         if self.FROM_END:
-            self._pane.document.action_last()
+            self.call_after_refresh(self._pane.document.action_last)
 
     def _draw(self) -> None:
         self.fill((Verbatim(self._said, wraps=self._wraps, shift=self._shift),))

@@ -1,6 +1,7 @@
 """All that is known of an object, as one readable account."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -93,7 +94,17 @@ def facts_yaml(diagnosis: Diagnosis, ref: ObjectRef) -> str:
             "pulls": [each for each in diagnosis.pulls if ref.kind == "Registry" and each.registry == ref.name],
         }
     known |= {"findings": about(diagnosis, ref)}
-    told = {key: msgspec.to_builtins(value) for key, value in known.items() if value}
+    told = {key: _dated(msgspec.to_builtins(value)) for key, value in known.items() if value}
     if not told:
         return ""
     return clean_lines(yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=10_000))
+
+
+def _dated(value: Any, key: str = "") -> Any:
+    """Write moments as dates; by our own naming they are ``at``, ``since`` and what ends in ``_at``."""
+    if isinstance(value, dict):
+        return {name: _dated(each, str(name)) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_dated(each) for each in value]
+    is_moment = isinstance(value, float) and (key in {"at", "since"} or key.endswith("_at"))
+    return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds") if is_moment else value

@@ -257,8 +257,8 @@ def flow(cells: Sequence[Cell], room: int, glyphs: Glyphs) -> Iterator[tuple[Par
         elif used:
             yield tuple(line)
             line, used = [], 0
-        if size <= room:
-            line += [Part(cell)]
+        if size <= room or isinstance(cell, Ticking):
+            line += [Part(cell, 0 if size <= room else room)]
             used += size
             continue
         *whole, rest = _wrapped(cell, room, glyphs)
@@ -273,9 +273,9 @@ def wrap(text: str, cells: int, glyphs: Glyphs) -> list[str]:
     room = max(1, cells)
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        current = ""
-        for word in paragraph.split(" "):
-            joined = f"{current} {word}" if current else word
+        current: str | None = None
+        for word in paragraph.split(" "):  # blanks beside each other are empty words, and stay
+            joined = word if current is None else f"{current} {word}"
             if width(joined) <= room:
                 current = joined
                 continue
@@ -283,7 +283,7 @@ def wrap(text: str, cells: int, glyphs: Glyphs) -> list[str]:
                 lines.append(current)
             *full, current = _pieces(word, room)
             lines += full
-        lines.append(current)
+        lines.append(current or "")
     return lines if glyphs is not ASCII else [line.replace("\t", " ") for line in lines]
 
 

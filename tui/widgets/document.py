@@ -101,6 +101,8 @@ class Document(Lines):
         place = self._place()
         made: list[Line] = []
         for line in self._all():
+            if not made and not line.parts:
+                continue  # nothing to be kept apart from
             made.append(line)
             if len(made) >= _MOST_LINES:
                 made.append(Line((), ""))

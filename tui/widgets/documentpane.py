@@ -38,6 +38,8 @@ class DocumentPane(Pane):
         self.document = Document(glyphs=glyphs)
         self.about: ObjectRef | None = None
         """What it is written about."""
+        self.folds_faults = True
+        """Whether only faults are shown where only faults are wanted."""
 
     def compose(self) -> ComposeResult:
         """Hold the document."""
@@ -58,7 +60,7 @@ class DocumentPane(Pane):
     def set_filter(self, wanted: Filter) -> None:
         """Look for a text, or show only what is not as it should be."""
         super().set_filter(wanted)
-        self.document.show_faults(only=wanted.faults_only)
+        self.document.show_faults(only=wanted.faults_only and self.folds_faults)
         found = self.document.look_for(wanted.pattern)
         many = f"{found} lines, n and N go through them" if found else "not found"
         self.say(f"{wanted.says}  {many}" if wanted.pattern is not None else wanted.says)

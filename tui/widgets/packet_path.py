@@ -47,6 +47,8 @@ _WIDE: Final = 140
 """Cells from which on arrows are longer."""
 _LEAST_BOX: Final = 17
 _MOST_BOX: Final = 26
+_LEAST_SAID: Final = 24
+"""Cells that an expectation needs beside its hop; with less it goes below."""
 
 
 class PacketPath(NamedTuple):
@@ -144,10 +146,14 @@ def _one_under_another(hops: Sequence[Hop], cells: int, glyphs: Glyphs, pen: _Pe
             Part(_value(hop, glyphs), values + 2),
         )
         said = ": ".join(text for text in (_expectation(hop), hop.origin) if text)
-        below = Part(Span(" " if is_last else f" {pen.side}", "muted"), margin)
-        for row, line in enumerate(wrap(said, cells - margin, glyphs)):
-            yield Line((*(head if not row else (below,)), Part(Span(line, _expectation_tone(hop)))))
-        yield from (Line((below, *parts)) for parts in flow(hop.notes, cells - margin, glyphs))
+        is_beside = cells - margin >= _LEAST_SAID
+        indent = margin if is_beside else 4
+        below = Part(Span(" " if is_last else f" {pen.side}", "muted"), indent)
+        lines = wrap(said, cells - indent, glyphs) if said else []
+        first = lines.pop(0) if lines and is_beside else ""
+        yield Line((*head, Part(Span(first, _expectation_tone(hop)))))
+        yield from (Line((below, Part(Span(line, _expectation_tone(hop))))) for line in lines)
+        yield from (Line((below, *parts)) for parts in flow(hop.notes, cells - indent, glyphs))
 
 
 def _frame_tone(hop: Hop) -> str:

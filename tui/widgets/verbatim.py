@@ -24,14 +24,23 @@ class Verbatim(NamedTuple):
 
     def lines(self, cells: int, glyphs: Glyphs) -> Iterator[Line]:
         """Show the lines; what is cut off on either side leaves a mark."""
-        for line in self.text.split("\n")[:_MOST]:
+        for line in self.text.rstrip("\n").split("\n")[:_MOST]:
             if self.wraps and width(line) > cells:
-                for place, piece in enumerate(wrap(line, cells, glyphs)):
-                    yield _line(piece, is_start=place == 0)
+                yield from _wrapped(line, cells, glyphs)
             elif self.shift and line:
                 yield _cut(line, self.shift, glyphs)
             else:
                 yield _line(line, is_start=True)
+
+
+def _wrapped(text: str, cells: int, glyphs: Glyphs) -> Iterator[Line]:
+    """Break a line; what goes on stands a little further in than its beginning."""
+    indent = min(len(text) - len(text.lstrip(" ")), cells // 2)
+    first, *rest = wrap(text, cells, glyphs)
+    yield _line(first, is_start=True)
+    margin = " " * min(indent + 2, cells - 1)
+    for piece in wrap(text[len(first) :].lstrip(" "), cells - len(margin), glyphs) if rest else ():
+        yield _line(margin + piece, is_start=False)
 
 
 def _line(text: str, *, is_start: bool) -> Line:
