@@ -15,7 +15,7 @@ from tui.views.finding_detail import seen
 from tui.views.flux import key_of
 from tui.views.flux_detail import ref_text
 from tui.views.timeline import ago
-from tui.widgets.blocks import Block, Drawn, Field, Fields, Heading, Line, Paragraph, Part
+from tui.widgets.blocks import Block, Field, Fields, Flow, Heading, Paragraph
 from tui.widgets.cells import Cell, Row, Ticking
 from tui.widgets.columns import Column
 from tui.widgets.items import Item, Listing
@@ -183,10 +183,8 @@ def _said(events: Sequence[tuple[float | None, str, int, str]]) -> Iterator[Bloc
     if not events:
         yield Paragraph("none any more: the API keeps Events for an hour", "muted")
     for at, reason, count, message in events:
-        times = f"  {count} times" if count > 1 else ""
-        yield Drawn(
-            (Line((Part(Span(" ")), Part(Span(reason, "warning")), Part(Span(times + "  ")), Part(Ticking(at, seen)))),)
-        )
+        times = (Span(f"{count} times"),) if count > 1 else ()
+        yield Flow((Span(reason, "warning"), *times, Ticking(at, seen)))
         yield Paragraph(message, indent=3)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from probes.rules.finding import Diagnosis, Evidence, Finding, Severity, subject_text
 from tui.format import UNICODE, Glyphs, Span, age, status
 from tui.views.findings import finding_key
-from tui.widgets.blocks import Block, Bullet, Drawn, Heading, Line, Paragraph, Part
+from tui.widgets.blocks import Block, Bullet, Flow, Heading, Paragraph
 from tui.widgets.cells import Ticking
 
 SEVERITY: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
@@ -21,9 +21,7 @@ def finding_document(finding: Finding, glyphs: Glyphs = UNICODE, *, cause: Findi
     """Write a finding up, its evidence first; ``cause`` is the root that explains it."""
     severity = status(SEVERITY[finding.severity], glyphs, finding.severity.name.lower())
     blocks: list[Block] = [
-        Drawn(
-            (Line((Part(Span(" ")), Part(severity), Part(Span(f"  {finding.code}  {subject_text(finding.subject)}")))),)
-        ),
+        Flow((severity, Span(finding.code), Span(subject_text(finding.subject)))),
         Paragraph(finding.summary),
     ]
     for evidence in finding.evidence:
@@ -51,9 +49,8 @@ def finding_document(finding: Finding, glyphs: Glyphs = UNICODE, *, cause: Findi
 
 
 def _evidence(evidence: Evidence) -> Iterator[Block]:
-    where = f"{evidence.vantage}  " if evidence.vantage else ""
     yield Heading(evidence.source)
-    yield Drawn((Line((Part(Span(f" {where}", "muted")), Part(Ticking(evidence.at, seen)))),))
+    yield Flow((*((Span(evidence.vantage, "muted"),) if evidence.vantage else ()), Ticking(evidence.at, seen)))
     yield Paragraph(evidence.excerpt, indent=3)
 
 

@@ -9,7 +9,7 @@ from probes.model.summary.flux import FluxSummary
 from probes.rules.finding import Diagnosis
 from tui.format import UNICODE, Glyphs, Span, age, aged, size, status
 from tui.views.flux import flux_status, key_of
-from tui.widgets.blocks import Block, Field, Fields, Grid, Heading, Paragraph
+from tui.widgets.blocks import Block, Field, Fields, Flow, Grid, Heading, Paragraph
 from tui.widgets.cells import Cell, Row, Ticking
 from tui.widgets.columns import Column
 
@@ -58,7 +58,7 @@ def flux_document(diagnosis: Diagnosis, ref: ObjectRef, glyphs: Glyphs = UNICODE
     item = row.object
     message = (Paragraph(row.message, "critical" if row.ready == "False" else "muted"),) if row.message else ()
     blocks: list[Block] = [
-        Fields((Field(ref_text(ref), (ready_span(row, glyphs),)),)),
+        Flow((ready_span(row, glyphs), Span(ref_text(ref)))),
         *message,
         Fields(tuple(_facts(row, diagnosis, glyphs))),
     ]

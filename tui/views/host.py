@@ -140,7 +140,7 @@ def _copy(copy: SubnetEnv, live: SubnetEnv | None, glyphs: Glyphs) -> tuple[Cell
 _COUNTERS: Final = (
     Column("name", "COUNTER", 20, 40),
     Column("since", "SINCE OPENED", 12, 16, right=True),
-    Column("growth", "GROWTH", 12, 24, priority=2),
+    Column("growth", "GROWTH", 12, 12, priority=2),
     Column("total", "TOTAL", 8, 20, right=True),
     Column("means", "", 8, 80, priority=1, grow=True),
 )
@@ -203,7 +203,7 @@ def _counter(key: str, grown: int, total: int, past: History | None, glyphs: Gly
     return (Span(key), shown, growth, Span(str(total), "muted"), Span(_MEANING.get(key, ""), "muted"))
 
 
-_SPARK: Final = 16
+_SPARK: Final = 12
 _NEARLY_FULL: Final = 0.8
 _FULL: Final = 0.95
 

@@ -19,8 +19,8 @@ from tui.views.links import link_section, route_section, vxlan_section
 from tui.views.path import packet_path
 from tui.views.peers import peer_section
 from tui.views.timeline import COLUMNS, change_rows
-from tui.widgets.blocks import Block, Bullet, Drawn, Grid, Heading, Line, Paragraph, Part, sections
-from tui.widgets.cells import Ticking
+from tui.widgets.blocks import Block, Bullet, Flow, Grid, Heading, Paragraph, sections
+from tui.widgets.cells import Cell, Ticking
 from tui.widgets.packet_path import PacketPath
 from tui.widgets.sparkline import History
 
@@ -73,23 +73,20 @@ def _never(diagnosis: Diagnosis, name: str) -> Paragraph:
     return Paragraph(f"{name} has not been read: {state.reason or 'it has not answered yet'}", "unknown")
 
 
-def _line(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> Drawn:
+def _line(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> Flow:
     """Say in one line what the node is."""
     row = diagnosis.views[name].summary
     node = diagnosis.snapshot.nodes.get(name)
     ready = {"True": "ok", "False": "critical"}.get(row.ready, "unknown")
     words = [row.role or "role unknown", row.version, row.backend, *(node.internal_ips[:1] if node else ())]
-    parts = [
-        Part(Span(" ")),
-        Part(status(ready, glyphs, "Ready" if ready == "ok" else f"Ready {row.ready}")),
-        Part(Span("  " + "  ".join(word for word in words if word))),
-    ]
+    said: list[Cell] = [status(ready, glyphs, "Ready" if ready == "ok" else f"Ready {row.ready}")]
     if row.unschedulable:
-        parts += [Part(Span("  ")), Part(status("warning", glyphs, "cordoned"))]
-    parts += [Part(Span("  ")), Part(Ticking(row.seen_at, seen))]
+        said.append(status("warning", glyphs, "cordoned"))
+    said += [Span(word) for word in words if word]
+    said.append(Ticking(row.seen_at, seen))
     if row.source.status not in {"ok", "loading"}:
-        parts.append(Part(Span(f"  {row.source.status}", "stale")))
-    return Drawn((Line(tuple(parts)),))
+        said.append(Span(row.source.status, "stale"))
+    return Flow(tuple(said))
 
 
 def _findings(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> list[Block]:

@@ -191,16 +191,6 @@ class Grid(NamedTuple):
             yield Line((indent, Part(Span(f"and {len(self.rows) - self.most} more", "muted"))))
 
 
-class Drawn(NamedTuple):
-    """Lines that somebody has laid out already."""
-
-    ready: tuple[Line, ...]
-
-    def lines(self, cells: int, glyphs: Glyphs) -> Iterator[Line]:  # noqa: ARG002 - they are what they are
-        """Give them."""
-        yield from self.ready
-
-
 def _fitted(part: Part, glyphs: Glyphs) -> Sequence[Span]:
     spans = spans_of(part.cell, 0.0)
     return fit_spans(spans, part.width, glyphs, right=part.right) if part.width else spans
@@ -245,15 +235,26 @@ def _wrapped(cell: Cell, cells: int, glyphs: Glyphs) -> Iterator[tuple[Part, ...
         yield tuple(line)
 
 
-def flow(cells: Sequence[Cell], room: int, glyphs: Glyphs) -> Iterator[tuple[Part, ...]]:
-    """Put cells beside each other, a comma between, on as many lines as they take; none is cut."""
+class Flow(NamedTuple):
+    """Short cells beside each other, on as many lines as they take."""
+
+    cells: tuple[Cell, ...]
+
+    def lines(self, cells: int, glyphs: Glyphs) -> Iterator[Line]:
+        """Put them beside each other."""
+        for parts in flow(self.cells, cells - _INDENT, glyphs, between="  "):
+            yield Line((Part(Span(" " * _INDENT)), *parts))
+
+
+def flow(cells: Sequence[Cell], room: int, glyphs: Glyphs, *, between: str = ", ") -> Iterator[tuple[Part, ...]]:
+    """Put cells beside each other, on as many lines as they take; none is cut."""
     line: list[Part] = []
     used = 0
     for cell in cells:
         size = _cells_of(cell) + _AROUND if isinstance(cell, Ticking) else _cells_of(cell)
-        if used and used + 2 + size <= room:
-            line += [Part(Span(", ", "muted"))]
-            used += 2
+        if used and used + len(between) + size <= room:
+            line += [Part(Span(between, "muted"))]
+            used += len(between)
         elif used:
             yield tuple(line)
             line, used = [], 0
