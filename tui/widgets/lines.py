@@ -36,6 +36,17 @@ def is_congested(app: App[Any]) -> bool:
     return waiting is not None and waiting() > _WAITING_FRAMES
 
 
+_KEYS: Final[list[BindingType]] = [
+    Binding("down,j", "move(1)", "Down", show=False, id="lines.down"),
+    Binding("up,k", "move(-1)", "Up", show=False, id="lines.up"),
+    Binding("pagedown", "page(1)", "Page down", show=False, id="lines.page-down"),
+    Binding("pageup", "page(-1)", "Page up", show=False, id="lines.page-up"),
+    Binding("g,home", "first", "First", show=False, id="lines.first"),
+    Binding("G,end", "last", "Last", show=False, id="lines.last"),
+    Binding("enter", "select", "Open", show=False, id="lines.open"),
+]
+
+
 class Lines(ScrollView, can_focus=True):
     """A list of lines with a cursor; what a line shows is told by its subclass in ``draw`` and ``draw_header``."""
 
@@ -49,15 +60,7 @@ class Lines(ScrollView, can_focus=True):
         scrollbar-gutter: stable;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="lines.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="lines.up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="lines.page-down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="lines.page-up"),
-        Binding("g,home", "first", "First", show=False, id="lines.first"),
-        Binding("G,end", "last", "Last", show=False, id="lines.last"),
-        Binding("enter", "select", "Open", show=False, id="lines.open"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = _KEYS
 
     HEADER: ClassVar[int] = 1
     """Lines that do not scroll."""
