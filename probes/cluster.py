@@ -71,7 +71,7 @@ class Cluster:
         asked: set[str] = set()
 
         def left() -> float:
-            return max(0.0, round(deadline - loop.time(), 1))
+            return max(0.0, round(deadline - loop.time(), 2))
 
         def ask(names: Iterable[str]) -> None:
             for name in self._allowed(names) - asked:
