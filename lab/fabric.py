@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
+from lab.entries import Route
 from lab.flannel import DEVICE
-from lab.kernel import VXLAN_OVERHEAD, Route
+from lab.kernel import VXLAN_OVERHEAD
 from lab.machine import BRIDGE, Machine, PodNetns
 from lab.world import Path, World
 

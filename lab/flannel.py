@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from lab.kernel import VXLAN_OVERHEAD, Address, FdbEntry, KernelError, Link, Neighbor, Route, Vxlan, mac_of
+from lab.entries import Address, FdbEntry, Link, Neighbor, Route, Vxlan
+from lab.kernel import VXLAN_OVERHEAD, KernelError, mac_of
 from lab.machine import Machine, SubnetEnv
 
 DEVICE = "flannel.1"

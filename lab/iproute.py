@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lab.kernel import Address, FdbEntry, Link, Neighbor, Route
+    from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 
 FOREVER = 4294967295
 _QUEUES = {

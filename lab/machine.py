@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from lab.kernel import Address, Kernel, Link, Route, mac_of
+from lab.entries import Address, Link, Route
+from lab.kernel import Kernel, mac_of
 
 SUBNET_ENV = "/run/flannel/subnet.env"
 NET_CONF = "/var/lib/rancher/k3s/agent/etc/flannel/net-conf.json"

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from lab import commands, fabric, iproute
 from lab.commands import Call, Done, Program
-from lab.kernel import Address, FdbEntry, Kernel, KernelError, Link, Neighbor, Route
+from lab.entries import Address, FdbEntry, Link, Neighbor, Route
+from lab.kernel import Kernel, KernelError
 from lab.machine import PodNetns
 
 _OBJECTS = {

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.kernel import Route
+    from lab.entries import Route
 
 _SNMP = {
     "Ip": (
