@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tui.cli import arguments
+from tui.cli.output import OutputError, abandon
 
 if TYPE_CHECKING:
     from probes.model.snapshot import Snapshot
@@ -21,9 +22,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader (head, a pager) has gone; devnull keeps the interpreter from complaining of it at exit.
-        sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115 - lives until the process ends
+        abandon()  # the reader (head, a pager) has gone
         return 141
+    except OutputError as error:
+        abandon()
+        sys.stderr.write(f"underlay: {error}\n")
+        return 3
+    except Exception as error:  # noqa: BLE001 - Python's own status for this is 1, which would say: warnings
+        sys.stderr.write(f"underlay: this is a defect, please report it: {_where(error)}\n")
+        return 3
+
+
+def _where(error: BaseException) -> str:
+    """Say in one line what went wrong and where; of a group, its first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said if said.isprintable() else ascii(said)} ({place})"
 
 
 def _run(parsed: arguments.Arguments) -> int:

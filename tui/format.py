@@ -209,7 +209,7 @@ def size(count: int | None, glyphs: Glyphs = UNICODE) -> str:
 
 def width(text: str) -> int:
     """Count the terminal cells that a text takes: wide characters two, combining ones none."""
-    if text.isascii():
+    if text.isascii() or text.translate(_NARROW).isascii():
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - 14 ms that the command line seldom needs
 
@@ -256,6 +256,10 @@ _SPELLED: Final[Mapping[str, str]] = {
     for ours, theirs in [(getattr(UNICODE, name).strip(), getattr(ASCII, name))]
     if not ours.isascii()
 } | dict(zip(UNICODE.levels, ASCII.levels, strict=True))
+
+
+_NARROW: Final[Mapping[int, str]] = {ord(char): "." for glyph in UNICODE for char in glyph}
+"""Our own symbols take one cell each; so that they need not be measured."""
 
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:

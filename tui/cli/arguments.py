@@ -129,7 +129,8 @@ def parser() -> argparse.ArgumentParser:
 
 def is_terminal() -> bool:
     """Tell whether there is a terminal that can show screens."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    ends = (sys.stdin, sys.stdout)  # None where they are closed
+    return all(end is not None and end.isatty() for end in ends) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def parse(argv: list[str]) -> Arguments:

@@ -11,6 +11,7 @@ from probes.model.snapshot import NODE, Snapshot
 from tui.cli.arguments import Arguments
 from tui.cli.connect import Hosts, connected
 from tui.cli.grid import Cell, grid, paper_for
+from tui.cli.output import write as write_out
 from tui.cli.place import Place, PlaceError
 from tui.settings import FILE, ContextSettings, HostSettings, Settings, config_home, dump
 
@@ -81,4 +82,4 @@ def _report(snapshot: Snapshot, settings: ContextSettings, file: Path) -> None:
         rows.append((Cell(name), Cell(said.host), Cell(paper.symbol(token), token)))
     lines = grid(paper, ("NODE", "HOST", "ANSWERS"), rows)
     reasons = [state.reason for name in settings.nodes if (state := snapshot.source(f"{NODE}{name}")).reason]
-    sys.stdout.write("\n".join([f"wrote {file}", "", *lines, *(["", *reasons] if reasons else []), ""]))
+    write_out("\n".join([f"wrote {file}", "", *lines, *(["", *reasons] if reasons else []), ""]))

@@ -8,6 +8,7 @@ from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.connect import connected
 from tui.cli.grid import paper_for
+from tui.cli.output import write
 from tui.cli.place import Place, PlaceError
 from tui.cli.status_document import document, encode
 from tui.cli.status_text import render
@@ -21,8 +22,7 @@ async def run(arguments: Arguments, place: Place) -> int:
         raise PlaceError(f"the cluster has no node {', '.join(unknown)}; it has {', '.join(sorted(snapshot.nodes))}")
     judged = diagnose(snapshot, only=place.nodes)
     if arguments.output == "json":
-        sys.stdout.write(encode(document(judged, __version__)) + "\n")
+        write(encode(document(judged, __version__)) + "\n")
     else:
-        sys.stdout.write(render(judged, paper_for(sys.stdout), time.time()))
-    sys.stdout.flush()
+        write(render(judged, paper_for(sys.stdout), time.time()))
     return int(judged.verdict)

@@ -9,7 +9,8 @@ from probes.model.summary.flux import FluxSummary
 from probes.model.summary.nodes import NodeSummary
 from probes.rules.finding import Diagnosis, Finding, Severity, Verdict, subject_text
 from probes.rules.glance import describe_peer
-from tui.cli.grid import Cell, Paper, age, grid, wrap
+from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.format import age
 
 _VERDICTS: Final = {
     Verdict.HEALTHY: "ok",
@@ -178,8 +179,8 @@ def _flux_row(row: FluxSummary, paper: Paper, now: float) -> tuple[Cell, ...]:
         Cell(f"{indent}{kind}/{item.ref.name}"),
         Cell(paper.symbol(token), token),
         Cell(short_revision(item.revision)),
-        Cell(age(now - row.artifact_at if row.artifact_at else None)),
-        Cell(age(now - row.attempted_at if row.attempted_at else None)),
+        Cell(age(now - row.artifact_at) if row.artifact_at else "-"),
+        Cell(age(now - row.attempted_at) if row.attempted_at else "-"),
         Cell(("stale: " if row.stale else "") + row.message, "muted" if row.ready == "True" else ""),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,6 +12,7 @@ from probes.model.snapshot import Snapshot
 from tui.cli.arguments import Arguments
 from tui.cli.connect import connected
 from tui.cli.grid import Cell, Paper, paper_for
+from tui.cli.output import write
 from tui.cli.place import Place
 
 _LINE = msgspec.json.Encoder()
@@ -25,9 +27,10 @@ async def run(arguments: Arguments, place: Place) -> int:
 
         def publish(snapshot: Snapshot) -> None:
             nonlocal last
-            for change in changes(last, snapshot):
-                sys.stdout.write((_json(change) if arguments.output == "json" else _text(change, paper)) + "\n")
-            sys.stdout.flush()
+            found = changes(last, snapshot)
+            if found:
+                lines = map(_json, found) if arguments.output == "json" else _texts(found, paper)
+                write("".join(f"{line}\n" for line in lines))
             last = snapshot
 
         try:
@@ -40,6 +43,19 @@ async def run(arguments: Arguments, place: Place) -> int:
 
 def _json(change: Change) -> str:
     return _LINE.encode(change).decode()
+
+
+def _texts(found: Sequence[Change], paper: Paper) -> Iterator[str]:
+    """Write changes, those of the API that come to the same in one line: it goes and comes back with all it serves."""
+    alike: dict[tuple[str, str], list[Change]] = {}
+    for change in found:
+        if change.subject == "API":
+            alike.setdefault((change.before, change.after.partition(":")[0]), []).append(change)
+    for changes_alike in alike.values():
+        first = changes_alike[0]
+        names = [change.what.removeprefix("kube/") for change in changes_alike]
+        yield _text(msgspec.structs.replace(first, what=", ".join(names)), paper)
+    yield from (_text(change, paper) for change in found if change.subject != "API")
 
 
 def _text(change: Change, paper: Paper) -> str:
