@@ -30,7 +30,7 @@ _SECRETIVE: Final = re.compile(r"(?i)(passw|token|secret|apikey|api_key|privatek
 _NAMING: Final = re.compile(r"(?i)(name|ref|refs|namespace|key|path|file|policy|type|store|stores)$")
 """Such keys say which secret is meant, not what it holds."""
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_HIDDEN: Final = "(left out)"
+HIDDEN: Final = "(left out)"
 _DEEPEST: Final = 60
 _DENIED: Final = ("insufficient permissions", "Permission denied", "not seeing messages from other users")
 
@@ -107,7 +107,7 @@ def write_manifest(found: Any) -> str:
                 annotations.pop(_LAST_APPLIED, None)
         for key in ("data", "stringData") if found.get("kind") == "Secret" else ():
             if key in found:
-                found[key] = _HIDDEN
+                found[key] = HIDDEN
     said = yaml.safe_dump(hide(found), sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=False)
     return clean_lines(said)
 
@@ -115,9 +115,9 @@ def write_manifest(found: Any) -> str:
 def hide(value: Any, depth: int = 0) -> Any:
     """Leave out the values of keys that name a secret, at every depth; which secret is meant stays."""
     if depth > _DEEPEST:
-        return _HIDDEN
+        return HIDDEN
     if isinstance(value, dict):
-        return {key: _HIDDEN if _is_secret(str(key), each) else hide(each, depth + 1) for key, each in value.items()}
+        return {key: HIDDEN if _is_secret(str(key), each) else hide(each, depth + 1) for key, each in value.items()}
     return [hide(each, depth + 1) for each in value] if isinstance(value, list) else value
 
 

@@ -107,7 +107,7 @@ class EventsScreen(PairedScreen):
     NAME = "Events"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "1", "list(1)", "Images", key_display="1-4", id="events.images", tooltip="Images, Events, Secrets, Changes"
+            "1", "list(1)", "Lists", key_display="1-4", id="events.lists", tooltip="Images, Events, Secrets, Changes"
         ),
         Binding("2", "list(2)", "Events", show=False, id="events.events"),
         Binding("3", "list(3)", "Secrets", show=False, id="events.secrets"),

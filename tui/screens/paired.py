@@ -30,7 +30,7 @@ class PairedScreen(LiveScreen):
     DEFAULT_CSS = """
     PairedScreen ListTable, PairedScreen Matrix { height: 1fr; }
     PairedScreen.-list-alone DocumentPane { display: none; }
-    PairedScreen.-document-alone .list { display: none; }
+    PairedScreen.-document-alone .list, PairedScreen .list.-off { display: none; }
     PairedScreen #bar { background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,7 +73,7 @@ class PairedScreen(LiveScreen):
             yield SpanLines(glyphs=self.app.glyphs, id="bar", ground="muted")
         for place, pane in enumerate(self.lists):
             pane.add_class("list")
-            pane.display = place == self.active
+            pane.set_class(place != self.active, "-off")
             yield pane
         yield self.document
 
@@ -149,7 +149,7 @@ class PairedScreen(LiveScreen):
         if 1 <= number <= len(self.lists):
             self.active = number - 1
             for place, pane in enumerate(self.lists):
-                pane.display = place == self.active
+                pane.set_class(place != self.active, "-off")
             self._focus(self.list)
             self._say()
             self.share()

@@ -33,8 +33,10 @@ def test_sections() -> None:
 def test_a_finding_is_said_first() -> None:
     """What is wrong stands above the path."""
     links = tuple(link for link in network(1, 3).links or () if link.ifname != "flannel.1")
-    lines = _said(with_network(healthy(), NODE, links=links)).splitlines()
-    assert "flannel.1 does not exist" in lines[1]
+    judged = diagnose(with_network(healthy(), NODE, links=links))
+    finding = next(each for each in judged.findings if each.subject.name == NODE)
+    lines = said(node_document(judged, NODE), 400).splitlines()
+    assert finding.summary in lines[1]
 
 
 VXLAN: dict[str, tuple[dict[str, object], str, str]] = {
