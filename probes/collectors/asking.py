@@ -37,17 +37,18 @@ async def hints(transport: Transport) -> AsyncGenerator[str, None]:
                     yield line
         return
     queue: asyncio.Queue[str | TransportError] = asyncio.Queue(1000)
-    async with asyncio.TaskGroup() as tasks:
-        sources = [tasks.create_task(_kernel(queue)), tasks.create_task(_journal(transport, queue))]
-        try:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_kernel(queue))
+            tasks.create_task(_journal(transport, queue))
             while True:
                 told = await queue.get()
                 if isinstance(told, TransportError):
                     raise told
                 yield told
-        finally:
-            for source in sources:
-                source.cancel()
+    except BaseExceptionGroup as group:
+        # The group wraps whatever leaves its body: the wire's error, and the GeneratorExit of who has heard enough.
+        raise group.exceptions[0] from None
 
 
 async def _kernel(queue: asyncio.Queue[str | TransportError]) -> None:
@@ -70,7 +71,11 @@ async def _journal(transport: LocalTransport, queue: asyncio.Queue[str | Transpo
 
 
 def is_here(addresses: tuple[str, ...]) -> bool:
-    """Tell whether an address is one of this machine's own (Linux only; elsewhere nothing is)."""
+    """Tell whether an address is one of this machine's own (Linux only; elsewhere nothing is).
+
+    The kernel sends to an own address from that address, and to every other from another. Binding would tell less:
+    with net.ipv4.ip_nonlocal_bind, as keepalived has it, every address can be bound.
+    """
     import socket  # noqa: PLC0415 - asked once a node
 
     if not Path("/proc/net/route").exists():
@@ -79,8 +84,9 @@ def is_here(addresses: tuple[str, ...]) -> bool:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
-                probe.bind((address, 0))  # the kernel refuses an address that is not ours; nothing is sent
-            except OSError:
+                probe.connect((address, 9))  # looks up the route; nothing is sent
+            except (OSError, UnicodeError):
                 continue
-            return True
+            if probe.getsockname()[0] == address:
+                return True
     return False
