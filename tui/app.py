@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import msgspec
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.theme import Theme
+from textual.worker import Worker, WorkerError
 
 import themes
 from probes.model.flux import ObjectRef
@@ -20,12 +23,15 @@ from tui.remembered import Remembered, keep
 from tui.screens import OVERVIEW, Entry, find, make, screen_of
 from tui.screens.base import LiveApp, LiveScreen, Reads
 from tui.trail import Place, Trail
+from tui.widgets.bars import PlainBars
 
 Publish = Callable[[Snapshot], None]
 FRAME: Final = 0.1
 """Seconds between two diagnoses at least: ten a second are more than an eye takes in."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds until observation begins anew where it ended against all expectation."""
+_GRACE: Final = 3.0
+"""Seconds that connections have to close when the app ends."""
 _DEEPEST: Final = 12
 """Screens upon one another."""
 
@@ -76,6 +82,7 @@ class UnderlayApp(LiveApp):
         self.theme = wanted
         if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
             self.animation_level = "none"
+        ScrollBar.renderer = ScrollBarRender if glyphs is UNICODE else PlainBars
         self.remembered = remembered
         self.failure = ""
         """Why it ended by itself, for the operator; empty where it did not."""
@@ -83,6 +90,7 @@ class UnderlayApp(LiveApp):
         self._collect = collect
         self._only = only
         self._newest = Snapshot(context=context)
+        self._observing: Worker[None] | None = None
         self._arrived = asyncio.Event()
         self._trail = Trail(Place(OVERVIEW.name))
         self.set_reactive(UnderlayApp.diagnosis, Diagnosis(self._newest))
@@ -99,8 +107,16 @@ class UnderlayApp(LiveApp):
         """Begin to observe."""
         for said in self._notices:
             self.notify(said, severity="warning", markup=False)
-        self.run_worker(self._observe(), group="observe", exit_on_error=False)
+        self._observing = self.run_worker(self._observe(), group="observe", exit_on_error=False)
         self.run_worker(self._judge(), group="judge")
+
+    async def on_unmount(self) -> None:
+        """End what observes, and wait until its connections are closed."""
+        if self._observing is not None:
+            self._observing.cancel()
+            with suppress(WorkerError, TimeoutError):
+                async with asyncio.timeout(_GRACE):
+                    await self._observing.wait()
 
     async def _observe(self) -> None:
         """Follow the cluster; should that end, begin again after a while."""

@@ -30,7 +30,9 @@ class Chronicle:
 
     def note(self, before: Diagnosis, after: Diagnosis) -> None:
         """Note what is other than it was."""
-        self.timeline.extend(changes(before.snapshot, after.snapshot))
+        told = changes(before.snapshot, after.snapshot)
+        # That a node has answered for the first time is no event: underlay has just begun to ask.
+        self.timeline.extend(change for change in told if change.before or change.what != "answer")
         self._note_findings(after)
         self._note_values(before, after)
 

@@ -13,6 +13,7 @@ from probes.rules.glance import node_ref
 from tui.format import UNICODE, Glyphs, Span, status, width
 from tui.views import findings, flux, nodes, overlay, timeline
 from tui.views.findings import Since
+from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
 from tui.widgets.items import Item, Listing
 from tui.widgets.listpane import ListPane, ListTable
@@ -194,7 +195,12 @@ class ChangesPane(ListPane, OverviewPane):
     """What changed since underlay was opened, the newest first."""
 
     NAME = "Changes"
-    COLUMNS = timeline.COLUMNS
+    COLUMNS = (
+        Column("age", "AGO", least=4, most=6, right=True),
+        Column("subject", "SUBJECT", least=8, most=40),
+        Column("what", "WHAT", least=13, most=28),
+        Column("change", "BEFORE, AFTER", least=12, most=200, grow=True),
+    )
 
     def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(number, glyphs=glyphs, id="changes")

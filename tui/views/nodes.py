@@ -173,7 +173,7 @@ def _overlay(row: NodeSummary, glyphs: Glyphs) -> Span:
 def _env(row: NodeSummary, glyphs: Glyphs) -> Span:
     if row.subnet_env_state == "missing":
         return status("critical", glyphs, "missing")
-    return _mtu(row.subnet_env_mtu, row.overlay_mtu or row.overlay_mtu_expected, "warning", row, glyphs)
+    return _mtu(row.subnet_env_mtu, row.overlay_mtu_expected or row.overlay_mtu, "warning", row, glyphs)
 
 
 def _bridge(row: NodeSummary, glyphs: Glyphs) -> Span:
