@@ -36,6 +36,8 @@ _COMMANDS: Final = 10.0
 """Seconds for the commands of one collection."""
 _COLLECT: Final = 16.0
 """Seconds for one collection with all that precedes it; more than its parts have, so that theirs end them."""
+_PATIENCE: Final = 2.0
+"""Seconds, or a third of what there is, for the API to name nodes; then those that the operator chose are asked."""
 _NODES: Final = f"{KUBE}nodes"
 
 
@@ -76,7 +78,12 @@ class Cluster:
         def ask(names: Iterable[str]) -> None:
             for name in self._allowed(names) - asked:
                 asked.add(name)
-                tasks.create_task(self._observe_node(name, left()))
+                tasks.create_task(self._observe_node(name, left(), timeout))
+
+        async def ask_chosen() -> None:
+            await asyncio.sleep(min(_PATIENCE, timeout / 3))
+            if self.snapshot.source(_NODES).status == "loading":
+                ask(self._wires.only)
 
         async def read(resource: Resource) -> None:
             self._fold(await fetch(self._wires.api, resource, timeout=left(), clock=self._clock))
@@ -89,9 +96,11 @@ class Cluster:
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(kinds())
-            for resource in CORE:
-                tasks.create_task(read(resource))
+            reads = {resource.source: tasks.create_task(read(resource)) for resource in CORE}
             ask(self._wires.names)
+            waiting = tasks.create_task(ask_chosen())
+            await reads[_NODES]
+            waiting.cancel()
         self._note_latency()
         return self.snapshot
 
@@ -160,14 +169,14 @@ class Cluster:
         self._fold(Failed(kind.source, at, str(error), error.kind) for kind, error in located.unknown)
         return located.present
 
-    async def _observe_node(self, name: str, timeout: float) -> None:
-        self._fold([await self._ask_node(name, timeout, timeout)])
+    async def _observe_node(self, name: str, left: float, timeout: float) -> None:
+        self._fold([await self._ask_node(name, left, left, timeout)])
 
-    async def _ask_node(self, name: str, commands: float, timeout: float) -> Observation:
-        """Collect a node's facts: ``commands`` seconds for what runs there, ``timeout`` seconds altogether."""
+    async def _ask_node(self, name: str, commands: float, left: float, timeout: float) -> Observation:
+        """Collect a node's facts; seconds: for its commands, for all from now on, and as the operator knows it."""
         source = f"{NODE}{name}"
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(left):
                 transport = await self._wires.transport(name, self.snapshot.nodes.get(name))
                 network = await collect(transport, timeout=commands)
             return Observed(source, self._clock(), network)
@@ -196,7 +205,7 @@ class Cluster:
             tasks.create_task(self._listen(name, changed))
             while True:
                 changed.clear()
-                observation = await self._ask_node(name, _COMMANDS, _COLLECT)
+                observation = await self._ask_node(name, _COMMANDS, _COLLECT, _COLLECT)
                 await queue.put(observation)
                 failures = failures + 1 if isinstance(observation, Failed) else 0
                 settle = await self._wait(changed, failures, settle)

@@ -120,6 +120,16 @@ async def test_named_nodes_are_asked_while_the_api_is_down(hosts: ScriptedHosts)
     assert by_option.networks.keys() == {"samwise"}
 
 
+async def test_chosen_nodes_are_asked_while_the_api_is_silent(hosts: ScriptedHosts) -> None:
+    """An API that takes all the time there is leaves none for nodes that it should have named: the chosen are asked."""
+    api = ScriptedApi(*NAMES)
+    api.silent = True
+
+    snapshot = await Cluster(hosts.wires(api, only=("samwise",))).observe(0.6)
+
+    assert snapshot.networks.keys() == {"samwise"}
+
+
 async def test_only_the_nodes_asked_for_are_asked(hosts: ScriptedHosts) -> None:
     """With a choice of nodes no other is bothered, settings or not."""
     snapshot = await Cluster(hosts.wires(ScriptedApi(*NAMES), names=NAMES, only=("samwise",))).observe(5)
