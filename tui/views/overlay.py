@@ -37,6 +37,8 @@ def mesh(diagnosis: Diagnosis, glyphs: Glyphs) -> Mesh:
         for other in names:
             if other != name:
                 row[other] = _cell(view, worst.get(other), glyphs, in_overlay=other in in_overlay)
+                if row[other].tone == "ok":
+                    row[other] = _far_end(diagnosis.views[other], glyphs) or row[other]
         if any(span.tone == "critical" for span in row.values()):
             broken.add(name)
         unknown |= any(span.tone in {"unknown", "muted"} for span in row.values())
@@ -68,6 +70,13 @@ def _cell(view: NodeView, broken: list[Peer] | None, glyphs: Glyphs, *, in_overl
     return status("critical", glyphs, said[0] if len(said) == 1 else f"{said[0]} +{len(said) - 1}")
 
 
+def _far_end(there: NodeView, glyphs: Glyphs) -> Span | None:
+    """Mark a tunnel that is whole on this side and is known to end nowhere; what the far side did not tell is no mark."""
+    if there.summary.overlay_state in {"missing", "down"}:
+        return status("critical", glyphs, f"{'gone' if there.summary.overlay_state == MISSING else 'down'} there")
+    return status("critical", glyphs, "8472 there") if there.summary.port_open is False else None
+
+
 def explain(diagnosis: Diagnosis, source: str, destination: str) -> tuple[str, ...]:
     """Say what one node lacks for another, one sentence a leg."""
     view = diagnosis.views.get(source)
@@ -80,4 +89,9 @@ def explain(diagnosis: Diagnosis, source: str, destination: str) -> tuple[str, .
                 if state.status not in {OK, NOT_NEEDED}:
                     found = f", found {state.found}" if state.found else ""
                     said.append(f"{leg} {state.status}: expected {state.expected}{found}")
+    there = diagnosis.views.get(destination)
+    if there is not None and there.summary.overlay_state in {"missing", "down"}:
+        said.append(
+            f"{there.summary.overlay} of {destination} is {there.summary.overlay_state}: the tunnel ends nowhere"
+        )
     return tuple(said)
