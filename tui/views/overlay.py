@@ -71,7 +71,7 @@ def _cell(view: NodeView, broken: list[Peer] | None, glyphs: Glyphs, *, in_overl
 
 
 def _far_end(there: NodeView, glyphs: Glyphs) -> Span | None:
-    """Mark a tunnel that is whole on this side and is known to end nowhere; what the far side did not tell is no mark."""
+    """Mark a tunnel that is whole on this side and known to end nowhere; what the far side did not tell is no mark."""
     if there.summary.overlay_state in {"missing", "down"}:
         return status("critical", glyphs, f"{'gone' if there.summary.overlay_state == MISSING else 'down'} there")
     return status("critical", glyphs, "8472 there") if there.summary.port_open is False else None
