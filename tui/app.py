@@ -92,6 +92,7 @@ class UnderlayApp(LiveApp):
         self._newest = Snapshot(context=context)
         self._observing: Worker[None] | None = None
         self._arrived = asyncio.Event()
+        self._admitted: set[str] = set()
         self._trail = Trail(Place(OVERVIEW.name))
         self.set_reactive(UnderlayApp.diagnosis, Diagnosis(self._newest))
 
@@ -144,10 +145,20 @@ class UnderlayApp(LiveApp):
             await self._arrived.wait()
             self._arrived.clear()
             before = self.diagnosis
-            after = diagnose(self._newest, before, only=self._only)
-            self.chronicle.note(before, after)
-            self.diagnosis = after
+            try:
+                after = diagnose(self._newest, before, only=self._only)
+                self.chronicle.note(before, after)
+            except Exception as error:  # noqa: BLE001 - a defect in one rule must not take the screen from its operator
+                self._admit(f"what was observed could not be judged ({type(error).__name__}: {error})")
+            else:
+                self.diagnosis = after
             await asyncio.sleep(FRAME)
+
+    def _admit(self, defect: str) -> None:
+        """Tell of a defect of underlay's own, once."""
+        if defect not in self._admitted:
+            self._admitted.add(defect)
+            self.notify(f"{defect}; what is shown is as it was before", severity="error", timeout=60, markup=False)
 
     def open(self, ref: ObjectRef) -> None:
         """Show an object where its kind is shown, else describe it."""

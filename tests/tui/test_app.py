@@ -97,6 +97,21 @@ async def test_it_never_ends_by_itself() -> None:
             assert "flannel.1 does not exist" not in await screen.tell(healthy())
 
 
+async def test_defect_of_a_rule_is_admitted() -> None:
+    """Where judging itself fails the screen stays as it was and says so; the next snapshot is judged again."""
+    async with shown(without_vxlan(healthy())) as screen:
+        with pytest.MonkeyPatch.context() as patch:
+
+            def broken(*_args: object, **_options: object) -> object:
+                raise KeyError("a defect")
+
+            patch.setattr(app_module, "diagnose", broken)
+            screen.script.tell(healthy())
+            await screen.until("could not be judged")
+            assert "flannel.1 does not exist" in screen.text()
+        assert "flannel.1 does not exist" not in await screen.tell(healthy())
+
+
 async def test_no_cluster_ends_it_with_a_sentence() -> None:
     """Where there is no telling which cluster is meant the app ends with status 3 and says why."""
     async with shown() as screen:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Final
 
-from probes.model.flux import SOURCE_KINDS, ObjectRef
+from probes.model.flux import CONSUMER_KINDS, SOURCE_KINDS, ObjectRef
+from probes.model.snapshot import SourceState
 from probes.model.summary.flux import FluxSummary
 from probes.rules.finding import Diagnosis
 from tui.format import Glyphs, Span, age, status
@@ -49,7 +50,11 @@ def flux_status(row: FluxSummary) -> str:
 
 def flux(diagnosis: Diagnosis, now: float, glyphs: Glyphs) -> Listing:
     """List sources with their consumers beneath them, then whoever has no source that is known."""
-    state = diagnosis.snapshot.resource("flux")
+    snapshot = diagnosis.snapshot
+    state = snapshot.resource("flux")
+    told = sum(name.startswith("kube/flux/") for name in snapshot.sources)
+    if state.status == "absent" and told < len(SOURCE_KINDS) + len(CONSUMER_KINDS):
+        state = SourceState()  # some kinds are not there, of the others nobody has told yet
     rows = {row.object.ref: row for row in diagnosis.flux}
     children: dict[ObjectRef, list[FluxSummary]] = {}
     for row in diagnosis.flux:

@@ -113,7 +113,7 @@ def _cells(row: NodeSummary, glyphs: Glyphs) -> tuple[Cell, ...]:
         Span(row.role or glyphs.unknown, "muted" if row.role else "unknown"),
         _ready(row, glyphs),
         _uplink(row, glyphs),
-        _number(row.overlay_mtu_expected, glyphs, "muted"),
+        _wanted(row, glyphs),
         _overlay(row, glyphs),
         _env(row, glyphs),
         _bridge(row, glyphs),
@@ -152,6 +152,13 @@ def _uplink(row: NodeSummary, glyphs: Glyphs) -> Cell:
     if not row.uplink:
         return _waiting(row, glyphs)
     return (Span(row.uplink + " ", "muted"), _number(row.uplink_mtu, glyphs))
+
+
+def _wanted(row: NodeSummary, glyphs: Glyphs) -> Span:
+    """Show what the overlay's MTU should be, which the uplink's and flannel's configuration tell."""
+    if row.overlay_mtu_expected is None:
+        return status("none", glyphs) if row.overlay_state == NOT_NEEDED else _waiting(row, glyphs)
+    return Span(str(row.overlay_mtu_expected), "muted")
 
 
 def _mtu(found: int | None, wanted: int | None, name: str, row: NodeSummary, glyphs: Glyphs) -> Span:
