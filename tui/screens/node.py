@@ -1,23 +1,17 @@
 """The node screen: one node's packet path, its peers and every fact behind them."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from textual.app import ComposeResult
 
 from probes.model.flux import ObjectRef
-from probes.rules.finding import Diagnosis
+from probes.model.network import NodeNetwork
+from probes.rules.finding import Diagnosis, NodeView
 from probes.rules.glance import node_ref
 from tui.screens.base import LiveScreen
 from tui.views.node import node_document
 from tui.views.peers import pair_of
 from tui.widgets.documentpane import DocumentPane
-
-
-class _NodePane(DocumentPane):
-    """A node written up."""
-
-    NAME: ClassVar[str] = "Node"
 
 
 class NodeScreen(LiveScreen):
@@ -28,11 +22,13 @@ class NodeScreen(LiveScreen):
     def __init__(self, ref: ObjectRef | None = None) -> None:
         super().__init__(ref)
         self._counters: Mapping[str, int] | None = None
-        self._pane: _NodePane
+        self._own: tuple[NodeView | None, NodeNetwork | None] | None = None
+        self._is_behind = False
+        self._pane: DocumentPane
 
     def body(self) -> ComposeResult:
         """Hold the document."""
-        self._pane = _NodePane(glyphs=self.app.glyphs, id="node")
+        self._pane = DocumentPane(glyphs=self.app.glyphs, id="node")
         self._pane.add_class("-bare")  # the breadcrumbs say whose it is
         yield self._pane
 
@@ -42,12 +38,31 @@ class NodeScreen(LiveScreen):
         self._pane.document.focus()
 
     def show(self, diagnosis: Diagnosis) -> None:
-        """Write the node up anew; lines that say the same are not painted."""
-        name = self.ref.name if self.ref else next(iter(diagnosis.views), "")
+        """Write the node up anew at once where it changed, else with the next tick: others' churn is not urgent."""
+        name = self._node_name(diagnosis)
         network = diagnosis.snapshot.networks.get(name)
+        own = (diagnosis.views.get(name), network)
+        is_same = self._own is not None and all(new is old for new, old in zip(own, self._own, strict=True))
+        self._own = own
+        if is_same:
+            self._is_behind = True
+            return
         if self._counters is None and network is not None:
             self._counters = network.counters
-        self._pane.entitle(name)
+        self._write(diagnosis)
+
+    def tick(self, now: float) -> None:
+        """Catch up with what changed on other nodes, and let ages say what is true now."""
+        if self._is_behind:
+            self._write(self.app.diagnosis)
+        super().tick(now)
+
+    def _node_name(self, diagnosis: Diagnosis) -> str:
+        return self.ref.name if self.ref else next(iter(diagnosis.views), "")
+
+    def _write(self, diagnosis: Diagnosis) -> None:
+        self._is_behind = False
+        name = self._node_name(diagnosis)
         blocks = node_document(diagnosis, name, self.app.timeline, self._counters, self.app.glyphs, self.app.history)
         self._pane.set_document(blocks, self.app.clock(), about=node_ref(name))
 

@@ -1,8 +1,9 @@
 """Who has what for reaching whom: both directions between two nodes, leg by leg."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from probes.model.peers import MISSING, NOT_NEEDED, OK, UNKNOWN, Expected, Leg, Peer, overlay_device
+from probes.model.peers import MISSING, NOT_NEEDED, OK, UNKNOWN, Expected, Leg, Overlay, Peer, overlay_device
 from probes.rules.finding import Diagnosis
 from tui.format import UNICODE, Glyphs, Span, status
 from tui.widgets.blocks import Block, Grid, Heading, Paragraph
@@ -46,27 +47,42 @@ def pair_of(key: str) -> tuple[str, str] | None:
     return (source, destination) if found else None
 
 
-def pairs(diagnosis: Diagnosis, source: str, destination: str) -> tuple[Pair, ...]:
-    """Tell what one node has for another, one pair for each address family, at least one."""
+Index = Mapping[str, Sequence[Expected]]
+"""What is expected of each node."""
+
+
+def index_of(overlay: Overlay) -> Index:
+    """Index who should be in the overlay by node."""
+    index: dict[str, list[Expected]] = {}
+    for expected in overlay.expected:
+        index.setdefault(expected.node, []).append(expected)
+    return index
+
+
+def pairs(diagnosis: Diagnosis, source: str, destination: str, index: Index | None = None) -> tuple[Pair, ...]:
+    """Tell what one node has for another, one pair for each address family, at least one.
+
+    Whoever asks of many pairs makes the ``index`` once.
+    """
     snapshot = diagnosis.snapshot
     here = snapshot.nodes.get(source)
     if here is None:
         return (Pair(source, destination, "inet", None, f"the API does not tell of {source}"),)
     backend = here.flannel.backend_type
-    expected = [e for e in diagnosis.overlay.expected if e.node == destination]
+    expected = (index_of(diagnosis.overlay) if index is None else index).get(destination, ())
     if not expected and destination not in snapshot.nodes:
         return (Pair(source, destination, "inet", None, f"the API does not tell of {destination}"),)
-    expected = [e for e in expected if e.backend == backend]
-    if not expected:
+    alike = [e for e in expected if e.backend == backend]
+    if not alike:
         return (Pair(source, destination, "inet", None, NO_OVERLAY),)
     view = diagnosis.views.get(source)
     if view is None or source not in snapshot.networks:
         reason = snapshot.source(f"node/{source}").reason or "it has not answered yet"
-        return tuple(Pair(source, destination, e.family, None, f"{source} was not read: {reason}") for e in expected)
+        return tuple(Pair(source, destination, e.family, None, f"{source} was not read: {reason}") for e in alike)
     broken = {peer.family: peer for peer in view.peers.broken if peer.peer == destination}
     return tuple(
         Pair(source, destination, e.family, broken.get(e.family) or _whole(source, e, overlay_device(here, e.family)))
-        for e in expected
+        for e in alike
     )
 
 
@@ -125,14 +141,13 @@ _PEERS: Final = (
 
 def peer_section(diagnosis: Diagnosis, name: str, glyphs: Glyphs = UNICODE) -> tuple[Heading, tuple[Block, ...]]:
     """List a node's peers in both directions, the broken ones first; below it what each of those lacks."""
+    index = index_of(diagnosis.overlay)
     others = [other for other in diagnosis.views if other != name]
-    both = [
-        (there, back)
-        for other in others
-        for there, back in zip(pairs(diagnosis, name, other), pairs(diagnosis, other, name), strict=False)
-    ]
+    troubled = _troubled(diagnosis, name)
+    others.sort(key=lambda other: other not in troubled)
+    both = [two for other in others[:_MOST_PEERS] for two in _both(diagnosis, name, other, index)]
     both.sort(key=lambda two: (two[0].status in {OK, "none"}) + (two[1].status in {OK, "none"}))
-    hosts = {(e.node, e.family): e.host for e in diagnosis.overlay.expected}
+    hosts = {(e.node, e.family): e.host for other in others[:_MOST_PEERS] for e in index.get(other, ())}
     rows = [
         Row(
             pair_key(name, there.destination),
@@ -146,13 +161,42 @@ def peer_section(diagnosis: Diagnosis, name: str, glyphs: Glyphs = UNICODE) -> t
         for there, back in both
     ]
     wrong = [line for two in both for pair in two for line in _lacking(pair, glyphs)]
-    blocks: list[Block] = [Grid(_PEERS, tuple(rows), Span("no other node", "muted"))]
+    blocks: list[Block] = [Grid(_PEERS, tuple(rows), Span("no other node", "muted"), most=2 * _MOST_PEERS)]
+    if len(others) > _MOST_PEERS:
+        left = [other for other in others[_MOST_PEERS:] if other in troubled]
+        said = f"{len(left)} of them not whole" if left else "all of them whole both ways"
+        blocks.append(Paragraph(f"and {len(others) - _MOST_PEERS} more, {said}", "warning" if left else "muted"))
     if wrong:
         blocks += [Paragraph(""), Grid(_LACKING, tuple(wrong), most=_MOST_SPELLED)]
     return Heading("Peers", _count(diagnosis, name, glyphs)), tuple(blocks)
 
 
+_MOST_PEERS: Final = 200
+"""Peers that have a line; those that are not whole come first."""
 _MOST_SPELLED: Final = 30
+
+
+def _troubled(diagnosis: Diagnosis, name: str) -> set[str]:
+    """Name the peers with which something is wrong or not known, in either direction."""
+    snapshot = diagnosis.snapshot
+    found = {peer.peer for peer in diagnosis.views[name].peers.broken}
+    for other, view in diagnosis.views.items():
+        if (
+            other not in snapshot.networks
+            or other not in snapshot.nodes
+            or any(peer.peer == name for peer in view.peers.broken)
+        ):
+            found.add(other)
+    return found
+
+
+def _both(diagnosis: Diagnosis, name: str, other: str, index: Index) -> list[tuple[Pair, Pair]]:
+    """Pair the two directions, family by family."""
+    back = {pair.family: pair for pair in pairs(diagnosis, other, name, index)}
+    rest = next(iter(back.values()))
+    return [(there, back.get(there.family, rest)) for there in pairs(diagnosis, name, other, index)]
+
+
 _LACKING: Final = (
     Column("way", "WAY", 12, 34),
     Column("leg", "LEG", 5, 9),
