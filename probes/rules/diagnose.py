@@ -1,22 +1,42 @@
 """Diagnose: sum up and judge one snapshot, anew only where something changed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 from probes.model.peers import Overlay, overlay_of, peer_table
-from probes.model.snapshot import NODE, Snapshot
-from probes.model.summary.flux import summarize_flux
+from probes.model.snapshot import KUBE, NODE, Snapshot
+from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.gaps import summarize_gaps
 from probes.model.summary.nodes import summarize_node
-from probes.model.summary.pulls import summarize_pulls
+from probes.model.summary.pulls import PullFailure, summarize_pulls
+from probes.rules.causes import Scene, fold_causes
+from probes.rules.dns import judge_coredns
+from probes.rules.facts import node_facts
 from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
-from probes.rules.glance import judge_flux, judge_node, judge_pull, judge_sources
+from probes.rules.flux import judge_flux
+from probes.rules.glance import judge_node, judge_pull, judge_sources
+from probes.rules.mtu import judge_cluster_mtu, judge_mtu
+from probes.rules.peering import judge_directions, judge_peers
+from probes.rules.places import Places, places_of
+from probes.rules.vxlan import judge_vxlan
+
+HEADROOM: Final = 100
+"""Bytes between pods' packets and the path that are advised unless told otherwise, once large transfers stall."""
+STALLS: Final = frozenset({"flux-tls-stall", "flux-fetch-stalled", "flux-fetch-timeout"})
+"""What makes an operator ask whether the MTU leaves enough room."""
 
 
-def diagnose(snapshot: Snapshot, before: Diagnosis | None = None, *, only: Collection[str] = ()) -> Diagnosis:
+def diagnose(
+    snapshot: Snapshot,
+    before: Diagnosis | None = None,
+    *,
+    only: Collection[str] = (),
+    headroom: int = HEADROOM,
+) -> Diagnosis:
     """Sum up and judge a snapshot.
 
     ``before``: an earlier diagnosis of the same cluster; a node of which nothing changed since keeps its NodeView.
-    ``only``: sum up and judge no other nodes than these; empty: all.
+    ``only``: sum up and judge no other nodes than these; empty: all. ``headroom``: bytes advised, 0 for no advice.
     """
     before = before or Diagnosis(Snapshot())
     same_nodes = snapshot.nodes is before.snapshot.nodes
@@ -27,23 +47,45 @@ def diagnose(snapshot: Snapshot, before: Diagnosis | None = None, *, only: Colle
     flux = before.flux if snapshot.flux is before.snapshot.flux else summarize_flux(snapshot)
     pulls_same = snapshot.pods is before.snapshot.pods and snapshot.pull_events is before.snapshot.pull_events
     pulls = before.pulls if pulls_same else summarize_pulls(snapshot)
-    findings = [
-        *judge_sources(snapshot),
-        *(finding for view in views.values() for finding in view.findings),
-        *(finding for row in flux for finding in judge_flux(row)),
-        *(judge_pull(row) for row in pulls),
-    ]
-    findings.sort(key=lambda finding: -finding.worst)
+    places = before.places if snapshot.pods is before.snapshot.pods else places_of(snapshot.pods)
+    objects = list(_judge_objects(snapshot, flux, pulls, places))
+    stalls = any(finding.code in STALLS for finding in objects)
+    findings = fold_causes(
+        [
+            *judge_sources(snapshot),
+            *(finding for view in views.values() for finding in view.findings),
+            *_judge_cluster(snapshot, views, places, headroom if stalls else 0),
+            *objects,
+        ],
+        Scene(places, snapshot.flux, tuple(name for name, view in views.items() if view.summary.role == "server")),
+    )
     return Diagnosis(
         snapshot=snapshot,
         verdict=_verdict(snapshot, findings),
-        findings=tuple(findings),
+        findings=findings,
         gaps=summarize_gaps(snapshot),
         views=dict(sorted(views.items(), key=lambda item: (item[1].summary.role != "server", item[0]))),
         flux=flux,
         pulls=pulls,
         overlay=overlay,
+        places=places,
     )
+
+
+def _judge_cluster(
+    snapshot: Snapshot, views: Mapping[str, NodeView], places: Places, headroom: int
+) -> Iterator[Finding]:
+    """Judge what no node shows by itself."""
+    yield from judge_directions(snapshot, views)
+    yield from judge_cluster_mtu(views, headroom)
+    yield from judge_coredns(views, places, snapshot.source(f"{KUBE}pods").at)
+
+
+def _judge_objects(
+    snapshot: Snapshot, flux: tuple[FluxSummary, ...], pulls: tuple[PullFailure, ...], places: Places
+) -> Iterator[Finding]:
+    yield from judge_flux(snapshot, flux, places)
+    yield from map(judge_pull, pulls)
 
 
 def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:
@@ -63,16 +105,18 @@ def _view(snapshot: Snapshot, name: str, before: Diagnosis, overlay: Overlay) ->
         and snapshot.nodes.get(name) is was.nodes.get(name)
         and snapshot.networks.get(name) is was.networks.get(name)
         and snapshot.sources.get(source) is was.sources.get(source)
+        and (old.grace_ends is None or snapshot.at < old.grace_ends)
     ):
         return old
-    node = snapshot.nodes.get(name)
-    peers = peer_table(node, overlay, snapshot.networks.get(name))
+    peers = peer_table(snapshot.nodes.get(name), overlay, snapshot.networks.get(name))
     row = summarize_node(snapshot, name, peers)
-    return NodeView(row, peers, tuple(judge_node(snapshot, row, peers)))
+    facts = node_facts(snapshot, row, peers)
+    found = (*judge_node(snapshot, row), *judge_vxlan(facts), *judge_peers(facts), *judge_mtu(facts))
+    return NodeView(row, peers, found, facts.grace_ends)
 
 
-def _verdict(snapshot: Snapshot, findings: list[Finding]) -> Verdict:
-    if not snapshot.networks and snapshot.resource("nodes").status != "ok":
+def _verdict(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Verdict:
+    if not snapshot.networks and (not snapshot.nodes or snapshot.source(f"{KUBE}nodes").status != "ok"):
         return Verdict.UNASSESSED
     worst = max((finding.worst for finding in findings), default=Severity.NOTE)
     return Verdict(int(worst))

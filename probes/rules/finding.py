@@ -12,6 +12,7 @@ from probes.model.summary.flux import FluxSummary
 from probes.model.summary.gaps import Gap
 from probes.model.summary.nodes import NodeSummary
 from probes.model.summary.pulls import PullFailure
+from probes.rules.places import Places
 
 
 class Severity(IntEnum):
@@ -60,6 +61,10 @@ class Finding(msgspec.Struct, frozen=True):
     runbooks: tuple[str, ...] = ()
     symptoms: tuple["Finding", ...] = ()
     """Findings that this one explains, folded beneath it."""
+    detail: str = ""
+    """What an operator should know besides: what repairs it, what does not, what it is often mistaken for."""
+    about: tuple[str, ...] = ()
+    """The other nodes that it concerns, the first few."""
 
     @property
     def worst(self) -> Severity:
@@ -81,6 +86,8 @@ class NodeView(msgspec.Struct, frozen=True, eq=False):
     summary: NodeSummary
     peers: PeerTable
     findings: tuple[Finding, ...]
+    grace_ends: float | None = None
+    """When what lacks because k3s has only just started is to be judged again."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, eq=False):
@@ -97,6 +104,7 @@ class Diagnosis(msgspec.Struct, frozen=True, eq=False):
     flux: tuple[FluxSummary, ...] = ()
     pulls: tuple[PullFailure, ...] = ()
     overlay: Overlay = Overlay()
+    places: Places = Places()
 
     @property
     def nodes(self) -> tuple[NodeSummary, ...]:

@@ -1,14 +1,15 @@
-"""What a glance judges by: readiness, the peer table, Flux conditions and image pulls."""
+"""What a glance judges by besides the overlay and Flux: sources that answer, readiness, k3s and image pulls."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from probes.model.flux import ObjectRef
-from probes.model.peers import MISSING, OK, UNKNOWN, Peer, PeerTable
 from probes.model.snapshot import KUBE, NODE, Snapshot
-from probes.model.summary.flux import FluxSummary
 from probes.model.summary.nodes import NodeSummary
 from probes.model.summary.pulls import PullFailure
+from probes.rules.facts import node_ref as node_ref  # noqa: PLC0414 - part of what this module offers
 from probes.rules.finding import Evidence, Finding, Severity
+from probes.rules.peering import describe_peer as describe_peer  # noqa: PLC0414 - likewise
 
 _RESTED_ON = ("links", "routes", "neighbors", "fdb", "udp", "unit", "subnet_env")
 """Facts without which a node's overlay is not known to be whole."""
@@ -17,35 +18,44 @@ _SPELLED_OUT = 3
 
 
 def judge_sources(snapshot: Snapshot) -> Iterator[Finding]:
-    """Name what did not answer: never green, for what is behind it is not known."""
+    """Name what did not answer: never green, for what is behind it is not known; an API that is away is one finding."""
+    away = _judge_api(snapshot)
+    if away is not None:
+        yield away
     for name, state in sorted(snapshot.sources.items()):
         if state.status in {"ok", "absent", "loading"}:
+            continue
+        if away is not None and name.startswith(KUBE) and state.status in _AWAY:
             continue
         seen = (Evidence(name, state.reason, "operator", state.since),)
         if name.startswith(NODE):
             subject = node_ref(name.removeprefix(NODE))
             summary = f"the node did not answer: {state.reason}"
             yield Finding("node-unreachable", Severity.WARNING, subject, summary, seen)
-        elif name == f"{KUBE}nodes":
-            subject = ObjectRef("API", "", "API")
-            summary = f"the API does not tell its nodes: {state.reason}"
-            yield Finding("api-unreachable", Severity.CRITICAL, subject, summary, seen)
         else:
-            subject = ObjectRef("API", "", "API")
-            summary = f"{name.removeprefix(KUBE)} are not known: {state.reason}"
-            yield Finding("resource-unread", Severity.WARNING, subject, summary, seen)
+            summary = f"{name.removeprefix(KUBE).replace('_', ' ')} cannot be read: {state.reason}"
+            yield Finding("resource-unread", Severity.WARNING, _API, summary, seen)
 
 
-def node_ref(name: str) -> ObjectRef:
-    """Refer to a node."""
-    return ObjectRef("Node", "", name)
+_API: Final = ObjectRef("API", "", "API")
+_AWAY: Final = frozenset({"unreachable", "timeout"})
 
 
-def judge_node(snapshot: Snapshot, row: NodeSummary, peers: PeerTable) -> Iterator[Finding]:
+def _judge_api(snapshot: Snapshot) -> Finding | None:
+    """Tell whether the API is away altogether; to be refused its nodes is not that."""
+    nodes = snapshot.source(f"{KUBE}nodes")
+    if nodes.status not in _AWAY:
+        return None
+    lost = sum(state.status in _AWAY for name, state in snapshot.sources.items() if name.startswith(KUBE))
+    seen = (Evidence(f"{KUBE}nodes", nodes.reason, "operator", nodes.since),)
+    summary = f"the API does not answer, so nothing new is known of {lost} of its resources: {nodes.reason}"
+    return Finding("api-unreachable", Severity.CRITICAL, _API, summary, seen)
+
+
+def judge_node(snapshot: Snapshot, row: NodeSummary) -> Iterator[Finding]:
     """Judge one node by what the API and the node itself say of it."""
     yield from _judge_conditions(snapshot, row)
     yield from _judge_gaps(snapshot, row)
-    yield from _judge_overlay(row, peers)
     if row.unit is not None and row.unit.active_state not in {"active", ""}:
         state = f"{row.unit.active_state} ({row.unit.sub_state})"
         seen = Evidence(
@@ -82,48 +92,6 @@ def _judge_conditions(snapshot: Snapshot, row: NodeSummary) -> Iterator[Finding]
         seen = Evidence(f"Node/{row.name}", f"EtcdIsVoter=False: {voter.reason}: {voter.message}", "API", at)
         summary = f"not a voter of etcd: {voter.reason}"
         yield Finding("etcd-not-voter", Severity.WARNING, node_ref(row.name), summary, (seen,))
-
-
-def _judge_overlay(row: NodeSummary, peers: PeerTable) -> Iterator[Finding]:
-    subject = node_ref(row.name)
-    if row.overlay_state in {"missing", "down"}:
-        said = "does not exist" if row.overlay_state == "missing" else "is down"
-        seen = Evidence(f"ip -d link show {row.overlay}", f"{row.overlay} {said}", row.name, row.seen_at)
-        summary = f"{row.overlay} {said}: no pod there reaches another node's pods"
-        yield Finding(f"vxlan-link-{row.overlay_state}", Severity.CRITICAL, subject, summary, (seen,))
-        return  # its peers are incomplete because of it
-    if row.overlay_state == OK and row.port_open is False:
-        seen = Evidence("cat /proc/net/udp", "no socket on the VXLAN port", row.name, row.seen_at)
-        summary = "the VXLAN port has no socket: no overlay packet is received"
-        yield Finding("vxlan-port-closed", Severity.CRITICAL, subject, summary, (seen,))
-    broken = [peer for peer in peers.broken if peer.status != UNKNOWN]
-    if broken:
-        said = "; ".join(describe_peer(peer) for peer in broken[:_SPELLED_OUT])
-        more = f"; and {len(broken) - _SPELLED_OUT} more" if len(broken) > _SPELLED_OUT else ""
-        seen = Evidence("ip route; ip neigh; bridge fdb", f"{said}{more}", row.name, row.seen_at)
-        yield Finding("peer-incomplete", Severity.CRITICAL, subject, f"peers incomplete: {said}{more}", (seen,))
-
-
-def describe_peer(peer: Peer) -> str:
-    """Say in one phrase what is wrong with a peer: ``to samwise: FDB missing (expected …)``."""
-    said = []
-    for leg, state in peer.legs:
-        if state.status == MISSING:
-            said.append(f"{leg} missing (expected {state.expected})")
-        elif state.status not in {OK, "not-needed"}:
-            found = f", found {state.found}" if state.found else ""
-            said.append(f"{leg} {state.status} (expected {state.expected}{found})")
-    return f"to {peer.peer}: {', '.join(said)}"
-
-
-def judge_flux(row: FluxSummary) -> Iterator[Finding]:
-    """Judge one Flux object by its conditions."""
-    if row.ready == "True" or row.object.suspended:
-        return
-    said = f"{row.reason}: {row.message}"
-    seen = Evidence(f"{row.object.ref.kind} conditions", said, "API", row.attempted_at)
-    summary = f"not ready ({row.ready}): {said}"
-    yield Finding("flux-not-ready", Severity.WARNING, row.object.ref, summary, (seen,))
 
 
 def judge_pull(row: PullFailure) -> Finding:

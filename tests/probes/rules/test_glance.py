@@ -43,15 +43,16 @@ def test_a_node_that_does_not_answer_is_a_warning() -> None:
 
 
 def test_a_missing_device_is_one_critical_problem_not_one_a_peer() -> None:
-    """A node without flannel.1 says so once; its missing triples are no news."""
+    """A node without flannel.1 says so once; its missing triples and what follows from them are folded beneath."""
     net = healthy().networks["samwise"]
     assert net.links is not None
     gone = tuple(link for link in net.links if link.ifname != "flannel.1")
     judged = diagnose(with_network(healthy(), "samwise", links=gone, routes=(), neighbors=(), fdb=(), udp=()))
     assert judged.verdict is Verdict.CRITICAL
-    assert [p.summary for p in judged.findings] == [
-        "flannel.1 does not exist: no pod there reaches another node's pods"
-    ]
+    (problem,) = judged.findings
+    assert (problem.code, problem.subject.name) == ("vxlan-link-missing", "samwise")
+    assert "flannel.1 does not exist: no pod there reaches another node's pods" in problem.summary
+    assert {s.code for s in problem.symptoms} == {"vxlan-port-not-listening", "vxlan-peerless", "peer-unreachable"}
 
 
 def test_an_incomplete_peer_is_critical_and_says_why() -> None:
@@ -60,7 +61,8 @@ def test_an_incomplete_peer_is_critical_and_says_why() -> None:
     assert judged.verdict is Verdict.CRITICAL
     (problem,) = judged.findings
     assert problem.subject.name == "samwise"
-    assert "to boromir: FDB missing (expected 12:c6:65:89:b4:00 dst 192.0.2.11)" in problem.summary
+    assert "no FDB entry for boromir and theoden" in problem.summary
+    assert "to boromir: expected 12:c6:65:89:b4:00 dst 192.0.2.11; found none" in [e.excerpt for e in problem.evidence]
 
 
 @pytest.mark.parametrize("status", ["False", "Unknown"])
@@ -141,7 +143,10 @@ def test_a_new_peer_judges_every_node_again() -> None:
     before = diagnose(healthy())
     flannel = msgspec.structs.replace(before.snapshot.nodes["theoden"].flannel, vtep_mac="12:c6:65:89:b4:63")
     after = diagnose(with_node(before.snapshot, "theoden", flannel=flannel), before)
-    assert {finding.subject.name for finding in after.findings} == {"boromir", "samwise"}
+    (cause,) = after.findings
+    assert (cause.code, cause.subject.name) == ("vxlan-mac-differs", "theoden")
+    stale = {finding.subject.name for finding in cause.symptoms if finding.code == "peer-mac-stale"}
+    assert stale == {"boromir", "samwise"}
 
 
 @pytest.mark.parametrize("fact", ["links", "routes", "neighbors", "fdb", "udp", "unit", "subnet_env"])

@@ -1,0 +1,198 @@
+"""Causes: which finding explains which, declared; roots come first, and what they explain is folded beneath them.
+
+An edge says where a cause of the one must be for it to explain the other: on the same node, on the nodes that a name
+lookup crosses, and so on. What no edge connects stays apart: a missing device does not explain an expired deploy key.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from probes.model.flux import FluxObject, ObjectRef
+from probes.rules.codes import RANK
+from probes.rules.dns import COREDNS
+from probes.rules.facts import node_ref
+from probes.rules.finding import Finding
+from probes.rules.peering import CUTTING
+from probes.rules.places import Places
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What tells where a cause of a finding may be."""
+
+    places: Places = Places()
+    flux: Mapping[str, FluxObject] = {}
+    servers: tuple[str, ...] = ()
+    """The nodes with an API server."""
+
+
+Where = Callable[[Finding, Scene], Iterable[ObjectRef]]
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """A finding of ``cause`` explains one of ``effect`` if its subject is where ``where`` says."""
+
+    cause: str
+    effect: str
+    where: Where
+
+
+def _here(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    return (effect.subject,)
+
+
+def _there(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    """Name the other nodes that the effect is about."""
+    return map(node_ref, effect.about)
+
+
+def _overlay(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    return (ObjectRef("Cluster", "", "overlay"),)
+
+
+def _coredns(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name CoreDNS, if a lookup from where the effect's controller runs has to leave its node."""
+    controller = "source-controller" if effect.subject.kind not in {"Kustomization", "HelmRelease"} else ""
+    own = set(scene.places.controller(controller)) if controller else set()
+    return (COREDNS,) if not own or set(scene.places.coredns) - own else ()
+
+
+def _resolver_path(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the two ends of the way to CoreDNS, if it leaves the node."""
+    own = set(scene.places.controller("source-controller"))
+    far = set(scene.places.coredns) - own
+    return [node_ref(name) for name in sorted(far | own)] if far and own else ()
+
+
+def _artifact_path(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the two ends of an artifact's way, if they are on different nodes."""
+    taker = "helm-controller" if effect.subject.kind == "HelmRelease" else "kustomize-controller"
+    giver, taken = set(scene.places.controller("source-controller")), set(scene.places.controller(taker))
+    return [node_ref(name) for name in sorted(giver | taken)] if giver and giver != taken else ()
+
+
+_WEBHOOK: Final = re.compile(r"https?://[a-z0-9-]+\.([a-z0-9-]+)\.svc[.:/]")
+
+
+def _webhook_path(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the nodes of a webhook's pods and of the API servers, if a call has to leave its node."""
+    said = " ".join(quote.excerpt for quote in effect.evidence)
+    if (found := _WEBHOOK.search(said)) is None:
+        return ()
+    pods, servers = scene.places.namespaces.get(found.group(1), frozenset()), set(scene.servers)
+    if not pods or (len(servers) == 1 and pods == servers):
+        return ()
+    return [node_ref(name) for name in sorted(pods | servers)]
+
+
+def _upstream(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name what a Flux object takes its artifact from, and what it depends on."""
+    ref = effect.subject
+    item = scene.flux.get(f"{ref.kind}/{ref.namespace}/{ref.name}")
+    if item is None:
+        return ()
+    return (*((item.source,) if item.source else ()), *item.depends_on)
+
+
+def _edges(causes: Iterable[str], effects: Iterable[str], where: Where) -> list[Edge]:
+    effects = tuple(effects)
+    return [Edge(cause, effect, where) for cause in causes for effect in effects if cause != effect]
+
+
+_DEVICE: Final = ("vxlan-link-missing", "vxlan-link-down")
+_CUT: Final = (*sorted(CUTTING, key=RANK.__getitem__), "vxlan-peerless")
+_LEGS: Final = (
+    *("peer-missing", "peer-route-missing", "peer-route-wrong", "peer-neighbor-missing", "peer-mac-stale"),
+    *("peer-fdb-missing", "peer-fdb-wrong"),
+)
+_STARTED_BY_K3S: Final = (*_DEVICE, "vxlan-port-not-listening", "vxlan-peerless", "peer-missing", *_LEGS[1:])
+_FLUX_FAILURES: Final = tuple(code for code in RANK if code.startswith("flux-"))
+_BY_SOURCE: Final = ("flux-source-no-artifact", "flux-dependency-not-ready", "flux-stale")
+
+EDGES: Final[tuple[Edge, ...]] = (
+    *_edges(("unit-not-active",), ("node-not-ready", *_DEVICE), _here),
+    *_edges(("vxlan-underlay-down", *_DEVICE), ("vxlan-port-not-listening", "vxlan-peerless", *_LEGS), _here),
+    *_edges(("vxlan-underlay-down",), _DEVICE, _here),
+    *_edges(("vxlan-local-gone",), ("public-ip-stale", "vxlan-underlay-wrong"), _here),
+    *_edges((*_CUT, *_LEGS), ("peer-unreachable", "peer-one-way"), _here),
+    *_edges(("vxlan-mac-differs",), ("peer-mac-stale",), _there),
+    *_edges(("overlay-leftover-device",), ("peer-route-wrong",), _here),
+    *_edges(_CUT, ("coredns-unreachable",), _there),
+    *_edges(("coredns-unreachable",), ("flux-source-dns",), _coredns),
+    *_edges((*_CUT, *_LEGS), ("flux-source-dns",), _resolver_path),
+    *_edges((*_CUT, *_LEGS), ("flux-artifact-unreachable",), _artifact_path),
+    *_edges((*_CUT, *_LEGS), ("flux-webhook-timeout",), _webhook_path),
+    *_edges(
+        ("flannel-mtu-mismatch",),
+        ("overlay-exceeds-underlay", "subnet-env-mtu-differs", "subnet-env-edited", "pod-mtu-mixed", "pod-mtu-stale"),
+        _here,
+    ),
+    *_edges(("subnet-env-edited",), ("subnet-env-mtu-differs", "pod-mtu-mixed", "pod-mtu-stale"), _here),
+    *_edges(("subnet-env-mtu-differs",), ("pod-mtu-mixed", "pod-mtu-stale"), _here),
+    *_edges(("flannel-mtu-mismatch",), ("flannel-mtu-differs",), _there),
+    *_edges(("uplink-mtu-differs",), ("flannel-mtu-differs",), _overlay),
+    *_edges(("flannel-mtu-mismatch", "overlay-exceeds-underlay"), ("flux-artifact-unreachable",), _artifact_path),
+    *_edges(_FLUX_FAILURES, _BY_SOURCE, _upstream),
+)
+"""Every relation there is; an earlier one is preferred."""
+
+_BY_EFFECT: Final[Mapping[str, tuple[Edge, ...]]] = {
+    code: tuple(edge for edge in EDGES if edge.effect == code) for code in {edge.effect for edge in EDGES}
+}
+_DEEPEST: Final = 20
+
+
+def fold_causes(findings: Sequence[Finding], scene: Scene) -> tuple[Finding, ...]:
+    """Put every finding beneath the one that explains it; what nothing explains is a root. None is lost.
+
+    The roots come the worst first, then the deeper layer first.
+    """
+    index: dict[tuple[str, ObjectRef], int] = {}
+    for number, finding in enumerate(findings):
+        index.setdefault((finding.code, finding.subject), number)
+    parents: dict[int, int] = {}
+    for number, finding in enumerate(findings):
+        for cause in _causes(finding, index, scene):
+            if cause != number and not _above(parents, number, cause):
+                parents[number] = cause
+                break
+    children: dict[int, list[int]] = {}
+    for number, parent in parents.items():
+        children.setdefault(parent, []).append(number)
+    roots = [_tree(findings, children, number) for number in range(len(findings)) if number not in parents]
+    return tuple(sorted(roots, key=_order))
+
+
+def _causes(finding: Finding, index: Mapping[tuple[str, ObjectRef], int], scene: Scene) -> Iterable[int]:
+    places: dict[Where, tuple[ObjectRef, ...]] = {}
+    for edge in _BY_EFFECT.get(finding.code, ()):
+        if edge.where not in places:
+            places[edge.where] = tuple(edge.where(finding, scene))
+        for subject in places[edge.where]:
+            if (number := index.get((edge.cause, subject))) is not None:
+                yield number
+
+
+def _above(parents: Mapping[int, int], number: int, cause: int) -> bool:
+    """Tell whether ``number`` is already among what explains ``cause``, or that chain is too long to follow."""
+    for _ in range(_DEEPEST):
+        if cause == number:
+            return True
+        if cause not in parents:
+            return False
+        cause = parents[cause]
+    return True
+
+
+def _tree(findings: Sequence[Finding], children: Mapping[int, list[int]], number: int) -> Finding:
+    mine = children.get(number)
+    if mine is None:
+        return findings[number]
+    symptoms = sorted((_tree(findings, children, child) for child in mine), key=_order)
+    return msgspec.structs.replace(findings[number], symptoms=tuple(symptoms))
+
+
+def _order(finding: Finding) -> tuple[int, int, ObjectRef]:
+    return -finding.worst, RANK.get(finding.code, len(RANK)), finding.subject

@@ -1,0 +1,46 @@
+"""Places: on which nodes the pods run that a cause may reach others by."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from probes.model.kube import Pod
+
+_COREDNS: Final = frozenset({"kube-dns", "coredns"})
+_FLUX: Final = ("source-controller", "kustomize-controller", "helm-controller")
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Which nodes the pods run on that names, artifacts and webhooks depend on."""
+
+    coredns: tuple[str, ...] = ()
+    """The nodes of CoreDNS's pods, one name a pod."""
+    controllers: Mapping[str, tuple[str, ...]] = {}
+    """By name of a Flux controller, its nodes."""
+    namespaces: Mapping[str, frozenset[str]] = {}
+    """The nodes that have pods of a namespace."""
+
+    def controller(self, name: str) -> tuple[str, ...]:
+        """Tell where a Flux controller runs."""
+        return self.controllers.get(name, ())
+
+
+def places_of(pods: Mapping[str, Pod]) -> Places:
+    """Find the places in one pass over the pods; pods without a node, finished ones and leaving ones have none."""
+    coredns: list[str] = []
+    controllers: dict[str, list[str]] = {}
+    namespaces: dict[str, set[str]] = {}
+    for pod in pods.values():
+        if not pod.node or pod.deleting or pod.phase in {"Succeeded", "Failed"}:
+            continue
+        namespaces.setdefault(pod.namespace, set()).add(pod.node)
+        if pod.app in _COREDNS and pod.namespace == "kube-system":
+            coredns.append(pod.node)
+        elif pod.app in _FLUX:
+            controllers.setdefault(pod.app, []).append(pod.node)
+    return Places(
+        tuple(sorted(coredns)),
+        {name: tuple(sorted(nodes)) for name, nodes in controllers.items()},
+        {name: frozenset(nodes) for name, nodes in namespaces.items()},
+    )

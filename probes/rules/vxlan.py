@@ -1,0 +1,229 @@
+"""vxlan: flannel's device on one node against what flannel makes and has published.
+
+What is right: flannel pkg/backend/vxlan/{vxlan,device}.go. The kernel holds the UDP socket of a VXLAN device only while
+the device is up, and it belongs to no process (drivers/net/vxlan).
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from probes.model.network import Link, Vxlan
+from probes.model.peers import public_ip
+from probes.model.summary.nodes import VXLAN_PORT
+from probes.rules.facts import NodeFacts
+from probes.rules.finding import Finding, Severity
+
+_OTHERS = {"vxlan": ("flannel-wg", "flannel-wg-v6"), "host-gw": ("flannel-wg", "flannel-wg-v6", "flannel.1")}
+_LEFTOVERS = {**_OTHERS, "wireguard": ("flannel.1", "flannel-v6.1")}
+"""Devices that another backend made, by the backend that runs now."""
+
+
+def judge_vxlan(facts: NodeFacts) -> Iterator[Finding]:
+    """Judge the VXLAN device of each address family; nothing where another backend runs or the links are not known."""
+    if facts.links is None:
+        return
+    for family, device in facts.devices.items():
+        link = facts.links.get(device)
+        if link is None:
+            yield _missing(facts, device)
+        elif not link.up:
+            yield _down(facts, device, link)
+        else:
+            yield from _judge_device(facts, family, link)
+    yield from _judge_port(facts)
+    yield from _judge_leftovers(facts)
+
+
+def _missing(facts: NodeFacts, device: str) -> Finding:
+    severity = facts.once_started(Severity.CRITICAL)
+    starting = "; k3s has just started and may still make it" if severity is Severity.NOTE else ""
+    return facts.finding(
+        "vxlan-link-missing",
+        severity,
+        f"{device} does not exist: no pod there reaches another node's pods, nor they it{starting}",
+        facts.seen(f"ip -d link show {device}", f'Device "{device}" does not exist.'),
+        refutes=f"ip -d link show {device} shows it, UP",
+    )
+
+
+def _down(facts: NodeFacts, device: str, link: Link) -> Finding:
+    return facts.finding(
+        "vxlan-link-down",
+        facts.once_started(Severity.CRITICAL),
+        f"{device} is down: no pod there reaches another node's pods, and setting it up again does not suffice",
+        facts.seen(f"ip -d link show {device}", f"{device}: <{','.join(link.flags)}> state {link.operstate}"),
+        refutes=f"ip link show {device} has UP among its flags (state UNKNOWN is normal)",
+    )
+
+
+def _judge_device(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
+    """Hold a device that is up against what flannel published and was configured with."""
+    if link.vxlan is not None:
+        yield from _judge_numbers(facts, link, link.vxlan)
+        yield from _judge_underlay(facts, link, link.vxlan)
+        yield from _judge_local(facts, family, link, link.vxlan)
+    yield from _judge_mac(facts, family, link)
+    yield from _judge_address(facts, family, link)
+
+
+def _judge_numbers(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
+    """Judge VNI and port: both ends must have the same."""
+    published = facts.node.flannel.vni if facts.node else None
+    vni = published or (facts.net_conf.vni if facts.net_conf else None) or 1
+    shown = facts.seen(f"ip -d link show {link.ifname}", f"vxlan id {vxlan.vni} dstport {vxlan.port}")
+    if vxlan.vni is not None and vxlan.vni != vni:
+        yield facts.finding(
+            "vxlan-vni-wrong",
+            Severity.CRITICAL,
+            f"{link.ifname} has VNI {vxlan.vni}, its peers expect {vni}: they drop its packets and it drops theirs",
+            shown,
+            facts.told(f"backend-data VNI {vni}"),
+            refutes="the VNI of ip -d link show equals backend-data's in the Node's annotations",
+        )
+    if facts.net_conf is None or vxlan.port is None:
+        return  # another port may be meant
+    port = facts.net_conf.port or VXLAN_PORT
+    if vxlan.port != port:
+        yield facts.finding(
+            "vxlan-port-wrong",
+            Severity.CRITICAL,
+            f"{link.ifname} uses UDP port {vxlan.port}, flannel means {port}: peers send where nobody listens",
+            shown,
+            facts.seen(
+                "cat /var/lib/rancher/k3s/agent/etc/flannel/net-conf.json", f"Backend.Port {facts.net_conf.port or 0}"
+            ),
+            refutes="every node of the cluster shows the same dstport",
+        )
+
+
+def _judge_underlay(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
+    """Judge the device that the packets leave by."""
+    links = facts.links or {}
+    lower = links.get(vxlan.underlay)
+    if lower is None:
+        return
+    if not lower.up or lower.operstate in {"DOWN", "LOWERLAYERDOWN"}:
+        yield facts.finding(
+            "vxlan-underlay-down",
+            Severity.CRITICAL,
+            f"{lower.ifname}, by which {link.ifname}'s packets leave, is down",
+            facts.seen(f"ip link show {lower.ifname}", f"<{','.join(lower.flags)}> state {lower.operstate}"),
+            refutes=f"ip link show {lower.ifname} has UP and LOWER_UP",
+        )
+        return
+    holder = next((one for one in links.values() if vxlan.local in {a.local for a in one.addresses}), None)
+    if vxlan.local and holder is not None and holder.ifname not in {lower.ifname, lower.master} and holder is not link:
+        yield facts.finding(
+            "vxlan-underlay-wrong",
+            Severity.WARNING,
+            f"{link.ifname} sends by {lower.ifname}, but its address {vxlan.local} is on {holder.ifname}",
+            facts.seen(f"ip -d link show {link.ifname}", f"vxlan local {vxlan.local} dev {lower.ifname}"),
+            facts.seen(f"ip addr show {holder.ifname}", f"inet {vxlan.local}"),
+            refutes="the address after local and the device after dev belong together",
+        )
+
+
+def _judge_local(facts: NodeFacts, family: str, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
+    """Judge the address that packets leave from, and the one that peers send to."""
+    held = {address.local for one in (facts.links or {}).values() for address in one.addresses}
+    if not held or facts.node is None:
+        return
+    flannel = facts.node.flannel
+    overwritten = flannel.public_ip_overwrite if family == "inet" else flannel.public_ipv6_overwrite
+    published = public_ip(facts.node, family)
+    shown = facts.seen(f"ip -d link show {link.ifname}", f"vxlan local {vxlan.local}")
+    if vxlan.local and vxlan.local not in held:
+        yield facts.finding(
+            "vxlan-local-gone",
+            Severity.CRITICAL,
+            f"{link.ifname} sends from {vxlan.local}, an address that no device of the node holds any more",
+            shown,
+            facts.seen("ip addr", ", ".join(sorted(held))),
+            refutes=f"ip addr shows {vxlan.local}",
+        )
+    if published and not overwritten and published not in held:
+        yield facts.finding(
+            "public-ip-stale",
+            Severity.CRITICAL,
+            f"peers send to {published}, the public IP flannel published, which no device of the node holds",
+            facts.told(f"flannel.alpha.coreos.com/public-ip: {published}"),
+            facts.seen("ip addr", ", ".join(sorted(held))),
+            refutes=f"ip addr shows {published}, or a NAT in front of the node translates it",
+        )
+
+
+def _judge_mac(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
+    if facts.node is None:
+        return
+    flannel = facts.node.flannel
+    published = flannel.vtep_mac if family == "inet" else flannel.vtep_mac_v6
+    if published and link.address and link.address.lower() != published:
+        yield facts.finding(
+            "vxlan-mac-differs",
+            Severity.CRITICAL,
+            f"{link.ifname} has MAC {link.address}, its peers send to {published}: all of it is dropped without a word",
+            facts.seen(f"ip link show {link.ifname}", f"link/ether {link.address}"),
+            facts.told(f"backend-data VtepMAC {published}"),
+            refutes="the MAC of ip link show equals VtepMAC in the Node's annotations",
+        )
+
+
+def _judge_address(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
+    if facts.node is None:
+        return
+    for cidr in facts.node.pod_cidrs:
+        if (":" in cidr) != (family == "inet6"):
+            continue
+        try:
+            wanted = str(ip_network(cidr, strict=False).network_address)
+        except ValueError:
+            continue
+        held = [address.local for address in link.addresses if address.scope != "link"]
+        if wanted not in held and (held or facts.grace_ends is None):
+            yield facts.finding(
+                "vxlan-address-wrong",
+                Severity.WARNING,
+                f"{link.ifname} holds {', '.join(held) or 'no address'} instead of {wanted}, the podCIDR's own",
+                facts.seen(f"ip addr show {link.ifname}", ", ".join(held) or "no address"),
+                facts.told(f"podCIDR {cidr}"),
+                refutes=f"ip addr show {link.ifname} shows {wanted}/{128 if ':' in wanted else 32}",
+            )
+
+
+def _judge_port(facts: NodeFacts) -> Iterator[Finding]:
+    """Judge the kernel's socket: a closed port follows from a missing device, and is not one without it."""
+    device = facts.devices.get("inet") or facts.devices.get("inet6")
+    if device is None or facts.row.port_open is not False:
+        return
+    link = (facts.links or {}).get(device)
+    configured = facts.net_conf.port if facts.net_conf else None
+    port = (link.vxlan.port if link and link.vxlan else None) or configured or VXLAN_PORT
+    yield facts.finding(
+        "vxlan-port-not-listening",
+        facts.once_started(Severity.CRITICAL),
+        f"nothing listens on UDP port {port}: no overlay packet is received",
+        facts.seen("ss -H -lnu", f"no socket on port {port}"),
+        refutes=f"ss -lnu shows a socket on {port} (it belongs to the kernel: no process is named)",
+    )
+
+
+def _judge_leftovers(facts: NodeFacts) -> Iterator[Finding]:
+    """Judge devices that another backend, or another VNI, left behind."""
+    links = facts.links or {}
+    names = [name for name in _LEFTOVERS.get(facts.row.backend, ()) if name in links]
+    if mine := set(facts.devices.values()):
+        names += [
+            name
+            for name, link in links.items()
+            if link.vxlan and name.startswith("flannel") and name not in mine | {"flannel-v6.1"}
+        ]
+    used = {route.dev for route in (facts.network.routes if facts.network else None) or ()}
+    for name in sorted(set(names)):
+        busy = name in used
+        yield facts.finding(
+            "overlay-leftover-device",
+            Severity.WARNING if busy else Severity.NOTE,
+            f"{name} was left by another backend than {facts.row.backend}" + (" and still has routes" if busy else ""),
+            facts.seen("ip -d link; ip route", f"{name}; routes by it: {'yes' if busy else 'none'}"),
+            refutes=f"no device named {name}",
+        )
