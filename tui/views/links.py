@@ -90,18 +90,19 @@ def vxlan_section(
         return Heading("VXLAN", note), (Paragraph(said) if known else _unknown(network, "links"),)
     node = diagnosis.snapshot.nodes.get(name)
     blocks: list[Block] = []
-    wrong = 0
+    wrong: list[str] = []
     for device in devices:
         rows = tuple(_attributes(device, node, network, glyphs))
-        wrong += sum(row.cells[1] != () and _is_wrong(row) for row in rows)
+        wrong += [found.tone for row in rows if isinstance(found := row.cells[1], Span) and found.tone in _WRONG]
         blocks += [Paragraph(device.ifname, "accent"), Grid(_ATTRIBUTES, rows)]
-    note = status("warning", glyphs, f"{wrong} differ") if wrong else status("ok", glyphs, "as flannel sets it")
+    if not wrong:
+        return Heading("VXLAN", status("ok", glyphs, "as flannel sets it")), tuple(blocks)
+    worst = "critical" if "critical" in wrong else "warning"
+    note = status(worst, glyphs, f"{len(wrong)} differ" if len(wrong) > 1 else "1 differs")
     return Heading("VXLAN", note), tuple(blocks)
 
 
-def _is_wrong(row: Row) -> bool:
-    found = row.cells[1]
-    return isinstance(found, Span) and found.tone in {"warning", "critical"}
+_WRONG: Final = ("warning", "critical")
 
 
 def _attributes(link: Link, node: Node | None, network: NodeNetwork, glyphs: Glyphs) -> Iterator[Row]:

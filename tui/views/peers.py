@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from probes.model.peers import MISSING, NOT_NEEDED, OK, UNKNOWN, Expected, Leg, Overlay, Peer, overlay_device
 from probes.rules.finding import Diagnosis
 from tui.format import UNICODE, Glyphs, Span, status
-from tui.widgets.blocks import Block, Grid, Heading, Paragraph
+from tui.widgets.blocks import Block, Bullet, Grid, Heading, Paragraph
 from tui.widgets.cells import Row
 from tui.widgets.columns import Column
 
@@ -134,7 +134,7 @@ _PEERS: Final = (
     Column("route", "ROUTE", 7, 12),
     Column("neighbor", "NEIGH", 7, 12),
     Column("fdb", "FDB", 7, 12),
-    Column("back", "BACK FROM PEER", 8, 26),
+    Column("back", "PEER HAS FOR IT", 8, 26),
     Column("host", "SENT TO", 8, 40, priority=2, grow=True),
 )
 
@@ -268,7 +268,19 @@ def pair_document(diagnosis: Diagnosis, source: str, destination: str, glyphs: G
                 for name, leg in pair.peer.legs
             )
             blocks.append(Grid(_LEGS, rows))
+            gone = _gone(diagnosis, other)
+            if gone and pair.status == OK:
+                blocks.append(Bullet(status("critical", glyphs), gone))
     return tuple(blocks)
+
+
+def _gone(diagnosis: Diagnosis, name: str) -> str:
+    """Say why nothing arrives at a node, however whole the entries for it are; empty where nothing is known."""
+    view = diagnosis.views.get(name)
+    if view is None or view.summary.overlay_state not in {"missing", "down"}:
+        return ""
+    said = "does not exist" if view.summary.overlay_state == "missing" else "is down"
+    return f"the entries are there, but {view.summary.overlay} of {name} {said}: nothing arrives"
 
 
 def _found(leg: Leg) -> Span:

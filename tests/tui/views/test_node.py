@@ -63,7 +63,7 @@ def test_vxlan_attributes(case: str) -> None:
         links.append(made)
     blocks = node_document(diagnose(with_network(healthy(), NODE, links=tuple(links))), NODE)
     assert tone in tones(blocks, shown)
-    assert "1 differ" in said(blocks)
+    assert "1 differs" in said(blocks)
 
 
 def test_healthy_vxlan_marks_nothing() -> None:

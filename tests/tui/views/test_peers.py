@@ -108,3 +108,10 @@ def test_keys() -> None:
     """A pair's key leads back to the pair."""
     assert pair_of(pair_key("a.b", "c-d")) == ("a.b", "c-d")
     assert pair_of("link eth0") is None
+
+
+def test_whole_entries_for_a_link_that_is_gone() -> None:
+    """Entries for a node without its VXLAN link lead nowhere, and that is said."""
+    links = tuple(link for link in network(1, 3).links or () if link.ifname != "flannel.1")
+    judged = diagnose(with_network(healthy(), "samwise", links=links))
+    assert "flannel.1 of samwise does not exist: nothing arrives" in said(pair_document(judged, "boromir", "samwise"))
