@@ -10,6 +10,8 @@ from lab.store import timestamp
 from lab.world import Failure, World
 
 Object = dict[str, Any]
+SOURCES = "flux-system"
+"""The namespace of every source."""
 _SECRET_KINDS = ("ExternalSecret", "SecretStore", "ClusterSecretStore")
 _SUCCESS = {
     "GitRepository": ("Succeeded", "stored artifact for revision '{revision}'"),
@@ -67,7 +69,7 @@ def set_ready(obj: Object, status: str, reason: str, message: str, at: float) ->
 def add_flux(world: World, section: Section, now: float) -> None:
     """Create one Flux object from its short form, with its failure where it has one."""
     kind = BY_KIND[section.choice("kind", tuple(sorted(FLUX_KINDS)))]
-    name, namespace = section.text("name"), section.text("namespace", "flux-system")
+    name, namespace = section.text("name"), section.text("namespace", SOURCES)
     revision = section.text("revision", "")
     meta: Object = {"name": name, "namespace": namespace, "generation": section.number("generation", 1)}
     meta["creationTimestamp"] = timestamp(now + section.offset("age", "-40d"))
@@ -113,6 +115,8 @@ def _reference(kind: Kind, section: Section) -> Object:
     chart, source = section.text("chart", ""), section.text("source", "")
     source_kind, _, source_name = source.partition("/")
     reference = {"kind": source_kind, "name": source_name}
+    if section.text("namespace", SOURCES) != SOURCES:
+        reference["namespace"] = SOURCES  # where a reference says nothing, Flux looks in its own namespace
     if kind.kind == "Kustomization":
         return {"path": f"./{section.text('path', section.text('name'))}", "prune": True, "sourceRef": reference}
     if kind.kind == "HelmChart":
