@@ -28,7 +28,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def changes(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
-    """List what changed, sources first; what is seen for the first time is no change, but that a node answers is."""
+    """List what changed, sources first.
+
+    What is seen for the first time is no change, but that a node answers is, and that the API does not.
+    """
     found = [*_sources(before, after), *_nodes(before, after), *_networks(before, after), *_flux(before, after)]
     return tuple(msgspec.structs.replace(change, at=after.at) for change in found)
 
@@ -39,8 +42,11 @@ def _sources(before: Snapshot, after: Snapshot) -> Iterator[Change]:
         said = f"{state.status}: {state.reason}" if state.reason else state.status
         if name.startswith(NODE) and (old is None or old.status != state.status):
             yield Change(0, name.removeprefix(NODE), "answer", old.status if old else "", said)
-        elif old is not None and old.status not in {state.status, "loading"}:
-            yield Change(0, "API", name, old.status, said)
+        elif not name.startswith(NODE):
+            was = old.status if old else "loading"
+            # That the API tells what it has is no news at first; that it does not is.
+            if was != state.status and (was != "loading" or state.status not in {"ok", "absent"}):
+                yield Change(0, "API", name, was, said)
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T, T]]:

@@ -6,6 +6,7 @@ from typing import Final
 from probes.model.peers import NOT_NEEDED, OK, UNKNOWN
 from probes.model.snapshot import NODE
 from probes.model.summary.flux import FluxSummary
+from probes.model.summary.gaps import Gap
 from probes.model.summary.nodes import NodeSummary
 from probes.rules.finding import Diagnosis, Finding, Severity, Verdict, subject_text
 from probes.rules.glance import describe_peer
@@ -44,7 +45,12 @@ def _headline(judged: Diagnosis, paper: Paper) -> Iterator[str]:
     critical, warnings = judged.count(Severity.CRITICAL), judged.count(Severity.WARNING)
     token = _VERDICTS[judged.verdict]
     said = paper.paint(Cell(f"{paper.symbol(token)} {judged.verdict.name.lower()}", token))
-    yield f"{said}  {len(judged.views)} nodes, {critical} critical, {warnings} warnings, {len(judged.gaps)} unassessed"
+    counts = (_count(len(judged.views), "node"), f"{critical} critical", _count(warnings, "warning"))
+    yield f"{said}  {', '.join(counts)}, {len(judged.gaps)} unassessed"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _bulleted(paper: Paper, token: str, text: str) -> Iterator[str]:
@@ -93,8 +99,10 @@ def _node(row: NodeSummary, paper: Paper, now: float) -> tuple[Cell, ...]:
         Cell(paper.symbol(ready), ready),
         uplink,
         _overlay(row),
-        {"missing": Cell("none", "critical"), OK: mtu(row.subnet_env_mtu)}.get(row.subnet_env_state, unknown),
-        mtu(row.cni0_mtu) if row.cni0_mtu is not None or row.source.at is None else Cell("-"),
+        {"missing": Cell("none", "critical"), OK: mtu(row.subnet_env_mtu), NOT_NEEDED: Cell("-")}.get(
+            row.subnet_env_state, unknown
+        ),
+        Cell("-") if row.cni0_mtu is None and row.uplink else mtu(row.cni0_mtu),  # with an uplink, links are known
         _pods(row),
         _port(row, paper),
         _peer_count(row),
@@ -105,7 +113,7 @@ def _node(row: NodeSummary, paper: Paper, now: float) -> tuple[Cell, ...]:
 
 def _overlay(row: NodeSummary) -> Cell:
     if row.overlay_state == NOT_NEEDED:
-        return Cell(row.backend or "?")
+        return Cell(row.backend or "-")
     if row.overlay_state in {"missing", "down"}:
         return Cell({"missing": "none", "down": "down"}[row.overlay_state], "critical")
     if row.overlay_mtu is None:
@@ -132,7 +140,7 @@ def _port(row: NodeSummary, paper: Paper) -> Cell:
 
 def _peer_count(row: NodeSummary) -> Cell:
     if not row.peers_expected:
-        return Cell("-")
+        return Cell("-") if row.role else Cell("?", "unknown")  # without the API nobody knows who they are
     if row.peers_unknown == row.peers_expected:
         return Cell(f"?/{row.peers_expected}", "unknown")
     whole = row.peers_ok == row.peers_expected
@@ -199,7 +207,7 @@ def _pulls(judged: Diagnosis, paper: Paper, now: float) -> Iterator[str]:
     lines = []
     for row in judged.pulls:
         when = f", {age(now - row.last_at)} ago" if row.last_at else ""
-        count = f"{len(row.pods)} pod{'s' if len(row.pods) > 1 else ''}"
+        count = _count(len(row.pods), "pod")
         lines.append(("critical", f"{row.image} on {row.node or 'no node'} ({count}{when}): {row.message}"))
     yield from _bounded(lines, paper)
 
@@ -209,8 +217,13 @@ def _gaps(judged: Diagnosis, paper: Paper) -> Iterator[str]:
         return
     yield paper.paint(Cell("NOT ASSESSED", "title"))
     lines = []
+    alike: dict[str, list[Gap]] = {}
     for gap in judged.gaps:
+        away = gap.where == "API" and judged.snapshot.source(f"kube/{gap.what}").status in {"unreachable", "timeout"}
+        alike.setdefault("API" if away else f"{gap.where} {gap.what}", []).append(gap)
+    for gap, *others in alike.values():
         state = judged.snapshot.source(f"{NODE}{gap.where}" if gap.what == "node" else f"kube/{gap.what}")
         held = "; what is shown of it is old" if state.at is not None and state.status != "ok" else ""
-        lines.append(("unknown", f"{gap.where} {gap.what}: {gap.reason}{held}"))
+        names = ", ".join(each.what.replace("_", " ") for each in (gap, *others))
+        lines.append(("unknown", f"{gap.where} {names}: {gap.reason}{held}"))
     yield from _bounded(lines, paper)

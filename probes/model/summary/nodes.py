@@ -6,7 +6,7 @@ import msgspec
 
 from probes.model.kube import Node
 from probes.model.network import Link, NodeNetwork, Unit
-from probes.model.peers import UNKNOWN, PeerTable, overlay_device, public_ip
+from probes.model.peers import NOT_NEEDED, OK, UNKNOWN, PeerTable, overlay_device, public_ip
 from probes.model.snapshot import NODE, Snapshot, SourceState
 from probes.model.uplink import expected_flannel_mtu, uplink
 
@@ -27,13 +27,13 @@ class NodeSummary(msgspec.Struct, frozen=True):
     uplink: str = ""
     uplink_mtu: int | None = None
     overlay: str = ""
-    """The name of flannel's device here; empty for a backend without one."""
+    """The name of flannel's device here, of IPv6 where pods have no IPv4; empty for a backend without one."""
     overlay_state: str = UNKNOWN
     """``ok`` | ``missing`` | ``down`` | ``unknown`` | ``not-needed``."""
     overlay_mtu: int | None = None
     overlay_mtu_expected: int | None = None
     subnet_env_state: str = UNKNOWN
-    """``ok`` | ``missing`` | ``unknown``."""
+    """``ok`` | ``missing`` | ``unknown`` | ``not-needed``: there is no flannel."""
     subnet_env_mtu: int | None = None
     cni0_mtu: int | None = None
     pod_mtus: tuple[int, ...] = ()
@@ -81,9 +81,22 @@ def summarize_node(snapshot: Snapshot, name: str, peers: PeerTable) -> NodeSumma
 
 
 def _backend(node: Node | None, network: NodeNetwork | None) -> str:
+    """Tell flannel's backend as the API does, else as net-conf.json does, else by its device; empty where none does."""
     if node and node.flannel.backend_type:
         return node.flannel.backend_type
-    return network.net_conf.backend if network and network.net_conf else ""
+    if network is None or network.net_conf is not None:
+        return network.net_conf.backend if network and network.net_conf else ""
+    devices = [link for link in network.links or () if link.ifname.startswith("flannel")]
+    if any(link.vxlan for link in devices):
+        return "vxlan"
+    return "wireguard" if any(link.kind == "wireguard" for link in devices) else ""
+
+
+def _flannel_state(row: NodeSummary, node: Node | None, network: NodeNetwork) -> str:
+    """Tell whether flannel has this node: ``ok``, ``not-needed``, or ``unknown`` where nobody could say."""
+    if row.backend:
+        return OK
+    return NOT_NEEDED if node is not None or "net_conf" not in network.unassessed else UNKNOWN
 
 
 def _version(node: Node | None, network: NodeNetwork | None) -> str:
@@ -95,23 +108,26 @@ def _version(node: Node | None, network: NodeNetwork | None) -> str:
 
 def _with_network(row: NodeSummary, node: Node | None, network: NodeNetwork) -> NodeSummary:
     links = None if network.links is None else {link.ifname: link for link in network.links}
-    device = overlay_device(node) if node else "flannel.1"
-    carrier = uplink(network, public_ip(node) if node else "")
+    family = "inet6" if node and node.pod_cidrs and all(":" in cidr for cidr in node.pod_cidrs) else "inet"
+    device = overlay_device(node, family) if node else "flannel.1"
+    carrier = uplink(network, public_ip(node, family) if node else "")
     overlay = links.get(device) if links is not None else None
     pods = network.pod_netns
     mtus = sorted({pod.mtu for pod in pods or () if pod.mtu is not None})
     env = network.subnet_env
     vxlan = row.backend == "vxlan"
+    flannel = _flannel_state(row, node, network)
+    env_lacking = UNKNOWN if "subnet_env" in network.unassessed else "missing"
     cni0 = links.get("cni0") if links is not None else None
     return msgspec.structs.replace(
         row,
         uplink=carrier.ifname if carrier else "",
         uplink_mtu=carrier.mtu if carrier else None,
         overlay=device if vxlan else "",
-        overlay_state=_overlay_state(overlay, known=links is not None) if vxlan else "not-needed",
+        overlay_state=_overlay_state(overlay, known=links is not None) if vxlan else _not_vxlan(flannel),
         overlay_mtu=overlay.mtu if overlay else None,
-        overlay_mtu_expected=_expected_mtu(row.backend, carrier, network),
-        subnet_env_state="ok" if env else ("unknown" if "subnet_env" in network.unassessed else "missing"),
+        overlay_mtu_expected=_expected_mtu(row.backend, carrier, network, ipv6=family == "inet6"),
+        subnet_env_state=OK if env else NOT_NEEDED if flannel == NOT_NEEDED else env_lacking,
         subnet_env_mtu=env.mtu if env else None,
         cni0_mtu=cni0.mtu if cni0 else None,
         pod_mtus=tuple(mtus),
@@ -121,12 +137,16 @@ def _with_network(row: NodeSummary, node: Node | None, network: NodeNetwork) -> 
     )
 
 
-def _expected_mtu(backend: str, carrier: Link | None, network: NodeNetwork) -> int | None:
+def _not_vxlan(flannel: str) -> str:
+    return UNKNOWN if flannel == UNKNOWN else NOT_NEEDED
+
+
+def _expected_mtu(backend: str, carrier: Link | None, network: NodeNetwork, *, ipv6: bool) -> int | None:
     """Compute what the overlay's MTU should be; None where the uplink or a net-conf that may set it is not known."""
     if carrier is None or carrier.mtu is None or "net_conf" in network.unassessed:
         return None
     configured = network.net_conf.mtu if network.net_conf else None
-    return expected_flannel_mtu(backend, carrier.mtu, configured)
+    return expected_flannel_mtu(backend, carrier.mtu, configured, ipv6=ipv6)
 
 
 def _overlay_state(link: Link | None, *, known: bool) -> str:

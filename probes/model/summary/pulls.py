@@ -1,5 +1,6 @@
 """Image pulls that fail, grouped as an operator would: by registry, image and node."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -38,22 +39,26 @@ def registry_of(image: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
 
+def _most_telling(events: Iterable[PullEvent], image: str) -> PullEvent | None:
+    """Choose the newest event about an image that says why."""
+    about = [event for event in events if event.image == image]
+    # "Failed to pull image" carries the cause; "Back-off pulling" and "Error: ErrImagePull" do not.
+    return max(about, key=lambda event: ("Failed to pull" in event.message, event.last_at or 0.0), default=None)
+
+
 def summarize_pulls(snapshot: Snapshot) -> tuple[PullFailure, ...]:
     """Group the image pulls that fail now by registry, image and node, with the most telling message.
 
     A container that waits says that its pull fails now; an Event of the same pod says why, and for an hour.
     """
-    events: dict[tuple[str, str], PullEvent] = {}
+    events: dict[tuple[str, str], list[PullEvent]] = {}
     for event in snapshot.pull_events.values():
-        key = (event.namespace, event.pod)
-        # "Failed to pull image" carries the cause; "Back-off pulling" and "Error: ErrImagePull" do not.
-        if key not in events or "Failed to pull" in event.message:
-            events[key] = event
+        events.setdefault((event.namespace, event.pod), []).append(event)
     groups: dict[tuple[str, str, str], list[tuple[str, str, float | None]]] = {}
     for pod in snapshot.pods.values():
         for container in pod.containers:
             if container.waiting_reason in _WAITING:
-                told = events.get((pod.namespace, pod.name))
+                told = _most_telling(events.get((pod.namespace, pod.name), ()), container.image)
                 message = told.message if told else container.waiting_message or container.waiting_reason
                 group = (registry_of(container.image), container.image, pod.node)
                 at = told.last_at if told else None
@@ -62,7 +67,7 @@ def summarize_pulls(snapshot: Snapshot) -> tuple[PullFailure, ...]:
         PullFailure(
             *key,
             tuple(sorted(p for p, _, _ in members)),
-            members[-1][1],
+            max(members, key=lambda member: member[2] or 0.0)[1],
             max((at for _, _, at in members if at), default=None),
         )
         for key, members in sorted(groups.items())
