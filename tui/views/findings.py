@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis, Finding, Severity, subject_text
+from probes.rules.glance import node_ref
 from tui.format import Glyphs, Span, age, status, width
 from tui.views.absence import nothing
 from tui.views.kinds import KINDS
@@ -20,10 +21,16 @@ COLUMNS: Final = (
     Column("since", "SINCE", least=5, most=7, right=True, priority=1),
 )
 _NAMES: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
-_WATCHED: Final = frozenset({"API", "operator"})
-"""Vantages whose evidence is dated when it began, not when it was seen."""
-
 Since = Mapping[tuple[str, ObjectRef], float]
+
+
+class _Drawing(NamedTuple):
+    """What rows of findings are drawn with."""
+
+    glyphs: Glyphs
+    since: Since
+    began: Mapping[ObjectRef, float]
+    folded: Collection[str]
 
 
 def severity_span(severity: Severity, glyphs: Glyphs) -> Span:
@@ -55,7 +62,8 @@ def detail(finding: Finding, cells: int, most: int, glyphs: Glyphs) -> list[tupl
     lines += [(Span(f" {line}"),) for line in wrap(finding.summary, cells - 2, glyphs)]
     for each in finding.evidence:
         where = f"{each.vantage}: " if each.vantage else ""
-        said = wrap(f"{where}{each.source}: {each.excerpt}", cells - 4, glyphs)
+        excerpt = "" if each.excerpt in finding.summary else f": {each.excerpt}"
+        said = wrap(f"{where}{each.source}{excerpt}", cells - 4, glyphs)
         lines += [(Span("   " + line, "muted"),) for line in said]
     if len(lines) > most > 1:
         lines = [*lines[: most - 1], (Span(f" {glyphs.ellipsis} ", "muted"), Span("enter shows all of it", "accent"))]
@@ -63,8 +71,10 @@ def detail(finding: Finding, cells: int, most: int, glyphs: Glyphs) -> list[tupl
 
 
 def finding_key(finding: Finding) -> str:
-    """Name a finding by its code and subject."""
-    return "/".join((finding.code, *(finding.subject.kind, finding.subject.namespace, finding.subject.name)))
+    """Name a finding by its code and subject; of one registry several images may fail, on several nodes."""
+    subject = finding.subject
+    which = finding.evidence[0].source if subject.kind == "Registry" and finding.evidence else ""
+    return f"{finding.code}/{subject.kind}/{subject.namespace}/{subject.name}/{which}"
 
 
 def finding_at(diagnosis: Diagnosis, key: str) -> Finding | None:
@@ -81,8 +91,9 @@ def _flat(findings: Collection[Finding], depth: int = 0) -> Iterator[tuple[Findi
 def findings(diagnosis: Diagnosis, glyphs: Glyphs, since: Since, folded: Collection[str] = ()) -> Listing:
     """List root causes and, where they are not folded, their symptoms."""
     items: list[Item] = []
+    draw = _Drawing(glyphs, since, _beginnings(diagnosis), folded)
     for root in diagnosis.findings:
-        _append(items, root, "", "", glyphs, since, folded)
+        _append(items, root, "", "", draw)
     bad = diagnosis.count(Severity.CRITICAL)
     warned = diagnosis.count(Severity.WARNING)
     badge = status("ok", glyphs)
@@ -109,28 +120,25 @@ def _none(diagnosis: Diagnosis, glyphs: Glyphs) -> Span:
     return status("ok", glyphs, f"nothing is wrong: {len(asked)} nodes and {len(diagnosis.flux)} Flux objects assessed")
 
 
-def _append(
-    items: list[Item], finding: Finding, stem: str, branch: str, glyphs: Glyphs, since: Since, folded: Collection[str]
-) -> None:
+def _append(items: list[Item], finding: Finding, stem: str, branch: str, draw: _Drawing) -> None:
     key = finding_key(finding)
-    is_folded = key in folded
-    items.append(Item(_row(finding, key, stem + branch, glyphs, since, is_folded), finding.subject, _is_fault(finding)))
-    if is_folded:
+    is_fault = finding.worst > Severity.NOTE
+    items.append(Item(_row(finding, key, stem + branch, draw), finding.subject, is_fault))
+    if key in draw.folded:
         return
-    below = stem + {"": "", glyphs.branch: "│ " if glyphs.ok != "ok" else "| ", glyphs.last_branch: "  "}[branch]
+    glyphs = draw.glyphs
+    rule = "| " if glyphs.ok.isascii() else "│ "
+    below = stem + {"": "", glyphs.branch: rule, glyphs.last_branch: "  "}[branch]
     for place, symptom in enumerate(finding.symptoms):
         is_last = place == len(finding.symptoms) - 1
-        _append(items, symptom, below, glyphs.last_branch if is_last else glyphs.branch, glyphs, since, folded)
+        _append(items, symptom, below, glyphs.last_branch if is_last else glyphs.branch, draw)
 
 
-def _is_fault(finding: Finding) -> bool:
-    return finding.worst > Severity.NOTE
-
-
-def _row(finding: Finding, key: str, stem: str, glyphs: Glyphs, since: Since, is_folded: bool) -> Row:  # noqa: FBT001
+def _row(finding: Finding, key: str, stem: str, draw: _Drawing) -> Row:
+    glyphs = draw.glyphs
     fold = ""
     if finding.symptoms:
-        fold = f" {glyphs.folded if is_folded else glyphs.unfolded}{len(finding.symptoms)}"
+        fold = f" {glyphs.folded if key in draw.folded else glyphs.unfolded}{len(finding.symptoms)}"
     sign = severity_span(finding.severity, glyphs)
     subject = (
         Span(stem, "muted"),
@@ -138,18 +146,29 @@ def _row(finding: Finding, key: str, stem: str, glyphs: Glyphs, since: Since, is
         Span(short_subject(finding.subject), "header" if not stem else "text"),
         Span(fold, "accent"),
     )
-    at, show = _began(finding, since, glyphs)
+    at, show = _began(finding, draw)
     return Row(key, (subject, Span(finding.summary), Ticking(at, show)))
 
 
-def _began(
-    finding: Finding, since: Since, glyphs: Glyphs
-) -> tuple[float | None, Callable[[float | None, float], Span]]:
-    """Tell when it began: as the API dates it, else at the latest when it was first seen."""
-    dated = [each.at for each in finding.evidence if each.at is not None and each.vantage in _WATCHED]
-    if dated:
-        return min(dated), _EXACT[glyphs]
-    return since.get((finding.code, finding.subject)), _AT_LEAST[glyphs]
+def _beginnings(diagnosis: Diagnosis) -> dict[ObjectRef, float]:
+    """Tell since when objects that are not ready say so themselves: the newest transition of their conditions."""
+    began = {row.object.ref: row.attempted_at for row in diagnosis.flux if row.ready != "True"}
+    for name, node in diagnosis.snapshot.nodes.items():
+        ready = node.condition("Ready")
+        if ready is not None and ready.status != "True":
+            began[node_ref(name)] = ready.changed_at
+    return {ref: at for ref, at in began.items() if at is not None}
+
+
+def _began(finding: Finding, draw: _Drawing) -> tuple[float | None, Callable[[float | None, float], Span]]:
+    """Tell when it began: as the API or our own attempts date it, else at the latest when it was first seen."""
+    tried = [each.at for each in finding.evidence if each.at is not None and each.vantage == "operator"]
+    dated = min(tried, default=None)
+    if dated is None and (finding.subject.kind != "Node" or finding.code == "node-not-ready"):
+        dated = draw.began.get(finding.subject)
+    if dated is not None:
+        return dated, _EXACT[draw.glyphs]
+    return draw.since.get((finding.code, finding.subject)), _AT_LEAST[draw.glyphs]
 
 
 def _show(sign: str, glyphs: Glyphs, at: float | None, now: float) -> Span:
