@@ -2,21 +2,21 @@
 
 from typing import Final
 
-_UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_UNITS: Final = (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0))
 _DIGITS: Final = 7
 """Of a hash: as many as git shows."""
 
 
 def age_text(seconds: float) -> str:
-    """Write an age in its largest unit, rounded down, so that it seldom changes: ``42 s``, ``9 h``, ``3 d``."""
-    for length, unit in _UNITS:
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return "0 s"
+    """Write an age roughly, and never more than it is: ``42 seconds``, ``90 minutes``, ``9 hours``, ``3 days``."""
+    for unit, size in _UNITS:
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(max(seconds, 0.0))} seconds"
 
 
 def for_text(since: float | None, now: float) -> str:
-    """Write since when something lasts: ``, for at least 9 h``, comma and all; empty where it is not known.
+    """Write since when something lasts: ``, for at least 9 hours``, comma and all; empty where it is not known.
 
     At least: Flux moves lastTransitionTime whenever a message changes, if only by a port in it (fluxcd/pkg
     runtime/conditions/setter.go, hasSameState).
