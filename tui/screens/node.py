@@ -72,7 +72,7 @@ class NodeScreen(LiveScreen):
         if pair := pair_of(event.key):
             name = self.ref.name if self.ref else ""
             self.app.open(node_ref(pair[1] if pair[0] == name else pair[0]))
-        elif event.key.startswith("finding ") and self.ref:
+        elif event.key == "finding" and self.ref:
             self.app.go("findings", self.ref)
 
     def on_list_pane_moved(self) -> None:

@@ -152,7 +152,7 @@ def _attribute(ifname: str, what: str, found: str, expected: str, origin: str, g
     if not found:
         shown = Span(glyphs.unknown, "unknown")
     elif expected and found != expected:
-        shown = status("critical" if what in {"mtu", "MAC", "vni", "port"} else "warning", glyphs, found)
+        shown = status("critical" if what in {"MAC", "vni", "port"} else "warning", glyphs, found)
     else:
         shown = Span(found)
     hoped = Span(expected, "muted") if expected else Span(glyphs.unknown, "unknown")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from probes.model.changes import Change
+from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis, Finding, Severity
 from tui.format import UNICODE, Glyphs, Span, age, status
 from tui.views.host import (
@@ -24,6 +25,10 @@ from tui.widgets.cells import Cell, Ticking
 from tui.widgets.packet_path import PacketPath
 from tui.widgets.sparkline import History
 
+_FINDING: Final = "finding"
+"""The key of lines that lead to the findings."""
+_MOST_FINDINGS: Final = 4
+"""Findings that are spelled out above the path."""
 SEVERITY: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 
 
@@ -90,12 +95,20 @@ def _line(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> Flow:
 
 
 def _findings(diagnosis: Diagnosis, name: str, glyphs: Glyphs) -> list[Block]:
-    """Say what is wrong with the node before anything else."""
-    found = [finding for root in diagnosis.findings for finding in _all(root) if finding.subject.name == name]
-    bullets: list[Block] = [
-        Bullet(status(SEVERITY[finding.severity], glyphs), finding.summary, f"finding {finding.code}")
-        for finding in found
-    ]
+    """Say what is wrong with the node before anything else: its root causes, and what others cause here."""
+    found: list[tuple[Finding, int]] = []
+    for root in diagnosis.findings:
+        mine = [finding for finding in _all(root) if finding.subject == ObjectRef("Node", "", name)]
+        if root in mine:
+            found.append((root, len(mine) - 1))
+        else:
+            found += [(finding, 0) for finding in mine]
+    bullets: list[Block] = []
+    for finding, below in found[:_MOST_FINDINGS]:
+        more = f"  {glyphs.folded}{below}" if below else ""
+        bullets.append(Bullet(status(SEVERITY[finding.severity], glyphs), finding.summary + more, _FINDING))
+    if len(found) > _MOST_FINDINGS:
+        bullets.append(Bullet(Span(glyphs.none, "muted"), f"and {len(found) - _MOST_FINDINGS} more", _FINDING))
     return [*bullets, Paragraph("")] if bullets else []
 
 

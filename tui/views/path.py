@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from probes.model.kube import Node
 from probes.model.network import Link, NodeNetwork
-from probes.model.peers import overlay_device, public_ip
+from probes.model.peers import NOT_NEEDED, overlay_device, public_ip
 from probes.model.summary.nodes import NodeSummary
-from probes.model.uplink import VXLAN_OVERHEAD, WIREGUARD_OVERHEAD, uplink
+from probes.model.uplink import VXLAN_OVERHEAD, VXLAN_OVERHEAD_V6, WIREGUARD_OVERHEAD, uplink
 from probes.rules.finding import Diagnosis
 from tui.format import UNICODE, Glyphs, Span, age
 from tui.widgets.cells import Cell, Ticking
@@ -43,10 +43,10 @@ def packet_path(diagnosis: Diagnosis, name: str, glyphs: Glyphs = UNICODE) -> tu
     return (_uplink(here), *_overlay(here), _subnet_env(here), _bridge(here), _pods(here))
 
 
-def _judged(found: int | None, expected: int | None, worse: str = "warning") -> str:
+def _judged(found: int | None, expected: int | None) -> str:
     if found is None:
         return "unknown"
-    return "ok" if expected is None or found == expected else worse
+    return "ok" if expected is None or found == expected else "warning"
 
 
 def _number(value: int | None, glyphs: Glyphs) -> str:
@@ -89,9 +89,21 @@ def _derived(here: _Node) -> str:
         return "net-conf.json is not known, and may set it"
     start = f"{here.row.uplink} {here.row.uplink_mtu}" if here.row.uplink_mtu else "uplink"
     if here.row.backend == "vxlan":
-        start = f"net-conf MTU {conf.mtu}" if conf and conf.mtu else start
-        return f"{start}-{VXLAN_OVERHEAD}"
+        overhead = _overhead(here)
+        start = f"net-conf MTU {conf.mtu}" if conf and conf.mtu and overhead == VXLAN_OVERHEAD else start
+        return f"{start}-{overhead}"
     return f"{start}-{WIREGUARD_OVERHEAD}" if here.row.backend == "wireguard" else start
+
+
+def _overhead(here: _Node) -> int:
+    """Tell what the tunnel takes off: over IPv6 flannel takes off 50 as well, and the kernel holds it to 70."""
+    row = here.row
+    if row.backend == "wireguard":
+        return WIREGUARD_OVERHEAD
+    is_held = row.overlay_mtu_expected is not None and row.uplink_mtu is not None and "-v6" in row.overlay
+    if is_held and row.overlay_mtu_expected == (row.uplink_mtu or 0) - VXLAN_OVERHEAD_V6:
+        return VXLAN_OVERHEAD_V6
+    return VXLAN_OVERHEAD
 
 
 def _expected(here: _Node) -> str:
@@ -108,7 +120,7 @@ def _overlay(here: _Node) -> Iterator[Hop]:
     else:
         return
     link = here.link(name)
-    overhead = f"-{VXLAN_OVERHEAD if row.backend == 'vxlan' else WIREGUARD_OVERHEAD}"
+    overhead = f"-{_overhead(here)}"
     if here.network.links is None:
         yield Hop(name, "unknown", "", _expected(here), _derived(here), link=overhead)
         return
@@ -117,8 +129,6 @@ def _overlay(here: _Node) -> Iterator[Hop]:
         yield Hop(name, "critical", "missing", _expected(here), _derived(here), (note,), overhead, is_cut=True)
         return
     status = _judged(link.mtu, row.overlay_mtu_expected)
-    if link.mtu is not None and row.overlay_mtu_expected is not None and link.mtu > row.overlay_mtu_expected:
-        status = "critical"  # full-size packets of pods do not fit into the underlay
     notes: list[Cell] = [] if link.up else [Span("down", "critical")]
     if row.port_open is not None:
         port = link.vxlan.port if link.vxlan and link.vxlan.port else "VXLAN port"
@@ -141,6 +151,8 @@ def written(at: float | None, now: float) -> Span:
 def _subnet_env(here: _Node) -> Hop:
     env = here.network.subnet_env
     origin = "flannel start"
+    if env is None and here.row.subnet_env_state == NOT_NEEDED:
+        return Hop("subnet.env", "none", "none", origin="there is no flannel")
     if here.row.subnet_env_state == "unknown":
         why = here.network.unassessed.get("subnet_env", "")
         return Hop("subnet.env", "unknown", "", _expected(here), why or origin)

@@ -92,4 +92,4 @@ def test_the_path_tells_a_half_done_mtu_change(snapshots: dict[str, Snapshot]) -
     """The uplink was lowered and flannel kept its MTU: found and expected stand beside each other."""
     judged = diagnose(snapshots["flux-http2-vxlan"])
     told = [said(describe(judged, ObjectRef("Node", "", name)), 118) for name in judged.views]
-    assert any("✖ 1450" in text and "expected 1400" in text and "1450-50" in text for text in told)
+    assert any("▲ 1450" in text and "expected 1400" in text and "1450-50" in text for text in told)

@@ -60,7 +60,7 @@ async def test_a_change_is_shown_where_it_is() -> None:
         shown.source.give(with_network(shown.source.snapshot, "samwise", links=_links(1400)))
         await shown.until(lambda: "1450 → 1400" in screen._pane.text())
         assert document.cursor_key == before
-        assert "✖ 1400" in screen._pane.text()
+        assert "▲ 1400" in screen._pane.text()
 
 
 async def test_counters_since_opened() -> None:

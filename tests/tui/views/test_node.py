@@ -41,7 +41,7 @@ def test_a_finding_is_said_first() -> None:
 
 VXLAN: dict[str, tuple[dict[str, object], str, str]] = {
     "another MAC than published": ({"address": "aa:bb:cc:dd:ee:ff"}, "aa:bb:cc:dd:ee:ff", "critical"),
-    "another MTU": ({"mtu": 1400}, "✖ 1400", "critical"),
+    "another MTU": ({"mtu": 1400}, "▲ 1400", "warning"),
     "another local address": ({"local": "198.51.100.1"}, "198.51.100.1", "warning"),
     "learning on": ({"learning": True}, "▲ on", "warning"),
     "another VNI": ({"vni": 7}, "✖ 7", "critical"),

@@ -59,7 +59,7 @@ CASES = {
     "healthy bridge": Case({}, "cni0", "ok", "1450", "1450", "subnet.env"),
     "healthy pods": Case({}, "pods ×1", "ok", "1450", "1450", "subnet.env"),
     "the uplink shrank and flannel kept its link": Case(
-        {"links": _links(eth0=1400)}, "flannel.1", "critical", "1450", "1350", "eth0 1400-50"
+        {"links": _links(eth0=1400)}, "flannel.1", "warning", "1450", "1350", "eth0 1400-50"
     ),
     "a smaller overlay than it could be": Case(
         {"links": _links(flannel_1=1400)}, "flannel.1", "warning", "1400", "1450", "eth0 1500-50"
@@ -67,7 +67,7 @@ CASES = {
     "net-conf sets the MTU": Case(
         {"net_conf": NetConf(backend="vxlan", mtu=1400)},
         "flannel.1",
-        "critical",
+        "warning",
         "1450",
         "1350",
         "net-conf MTU 1400-50",
@@ -157,6 +157,25 @@ def test_backends_without_a_vxlan_link() -> None:
     flannel = msgspec.structs.replace(flannel, backend_type="wireguard")
     hop = _hops(with_node(healthy(), NODE, flannel=flannel))["flannel-wg"]
     assert (hop.expected, hop.origin, hop.link) == ("1420", "eth0 1500-80", "-80")
+
+
+def test_an_overlay_over_ipv6() -> None:
+    """Over IPv6 the kernel holds the link to 70 less than the uplink, whatever flannel asks for."""
+    links = tuple(
+        msgspec.structs.replace(link, ifname="flannel-v6.1", mtu=1430) if link.ifname == "flannel.1" else link
+        for link in network(1, 3).links or ()
+    )
+    snapshot = with_node(with_network(healthy(), NODE, links=links), NODE, pod_cidrs=("fd00:1::/64",))
+    hop = _hops(snapshot)["flannel-v6.1"]
+    assert (hop.status, hop.expected, hop.origin, hop.link) == ("ok", "1430", "eth0 1500-70", "-70")
+
+
+def test_no_flannel() -> None:
+    """Without flannel no subnet.env is missed."""
+    flannel = msgspec.structs.replace(healthy().nodes[NODE].flannel, backend_type="")
+    links = tuple(link for link in network(1, 3).links or () if link.ifname != "flannel.1")
+    snapshot = with_node(with_network(healthy(), NODE, links=links, subnet_env=None), NODE, flannel=flannel)
+    assert _hops(snapshot)["subnet.env"].status == "none"
 
 
 def test_a_node_that_never_answered_has_no_path() -> None:
