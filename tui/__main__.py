@@ -88,7 +88,9 @@ async def _place(parsed: arguments.Arguments) -> "AsyncIterator[Place]":
 
 async def _screen(parsed: arguments.Arguments) -> int:
     """Show the screens; everything that takes long to import comes after their first frame."""
+    import asyncio  # noqa: PLC0415
     import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
 
     import themes  # noqa: PLC0415
     from tui.app import CannotStart, UnderlayApp  # noqa: PLC0415
@@ -120,6 +122,9 @@ async def _screen(parsed: arguments.Arguments) -> int:
         environ=os.environ,
         notices=said,
     )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a lost link, or an end that was asked for: leave all clean
+        loop.add_signal_handler(number, app.exit, 128 + number)
     status = await app.run_async()
     if app.failure:
         sys.stderr.write(f"underlay: {app.failure}\n")

@@ -1,6 +1,9 @@
 """The small parts of the live screens: trail, commands, filter, header, keys, what is remembered and what happened."""
 
+import ast
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -222,3 +225,11 @@ def test_a_dumb_terminal_gets_no_screens(monkeypatch: pytest.MonkeyPatch) -> Non
     for term, is_one in (("dumb", False), ("xterm", True)):
         monkeypatch.setitem(os.environ, "TERM", term)
         assert arguments.is_terminal() is is_one
+
+
+def test_first_frame_waits_for_no_wire() -> None:
+    """What the first frame needs imports neither a Kubernetes client nor SSH nor the demo cluster."""
+    said = "import sys, tui.app, tui.cli.screen; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(ast.literal_eval(done.stdout))
+    assert not loaded & {"kubernetes", "asyncssh", "aiohttp", "httpx", "pyroute2", "lab"}

@@ -16,6 +16,7 @@ from probes.model.changes import Change
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import Snapshot
 from probes.rules.finding import Diagnosis
+from tui import clipboard
 from tui.chronicle import Chronicle
 from tui.format import UNICODE, Glyphs
 from tui.remembered import Remembered
@@ -294,8 +295,7 @@ class LiveScreen(Screen[None]):
     def action_copy(self) -> None:
         """Copy the row under the cursor."""
         if text := self.copied():
-            self.app.copy_to_clipboard(text)
-            self.notify("copied", timeout=2, markup=False)
+            self.notify(clipboard.copy(self.app, text), timeout=3, markup=False)
 
     def action_collect(self) -> None:
         """Ask every source again."""

@@ -25,6 +25,8 @@ LOW: Final = 30
 """Lines below which likewise."""
 _ON_TOP: Final = 2
 """Root causes that stay in sight where one pane is shown at a time."""
+_CHROME: Final = 4
+"""Lines of a single pane's screen that are no rows: header, panes, columns and keys."""
 _LEAST: Final = 4
 """Lines of a pane: its frame, its header and one row."""
 
@@ -151,12 +153,15 @@ class OverviewScreen(LiveScreen):
         """Share out the lines: everything where it fits, else as fairly as can be, the findings first."""
         if not self.size.height:
             return
-        if self.has_class("-single"):
+        found, nodes, mesh, flux, changes = self._panes
+        is_single = self.has_class("-single")
+        if isinstance(found, FindingsPane):
+            found.give_room(self.size.height - _CHROME if is_single else self.size.height // 3)
+        if is_single:
             for pane in self._panes:
                 pane.styles.height = None
             self.query_one("#left").styles.width = None
             return
-        found, nodes, mesh, flux, changes = self._panes
         lower = max(flux.wants(), mesh.wants() + _LEAST)
         heights = share_out(self.size.height - 2, [found.wants(), nodes.wants(), lower])
         wanted = found.wants_detail() if isinstance(found, FindingsPane) else 0

@@ -73,16 +73,36 @@ class FindingsPane(ListPane, OverviewPane):
         self.table = _FindingsTable(self.COLUMNS, glyphs=glyphs)
         self.detail = SpanLines(glyphs=glyphs, id="detail")
         self._has_detail = has_detail
-        self._folded: set[str] = set()
+        self._toggled: set[str] = set()
+        self._room: int | None = None
         self._last: tuple[Diagnosis, float, Since] | None = None
 
     def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:
         """Show the findings."""
         self._last = (diagnosis, now, since)
-        listing = findings.findings(diagnosis, self.glyphs, since, self._folded)
+        listing = findings.findings(diagnosis, self.glyphs, since, self._folded(diagnosis))
         self.badge = listing.badge
         self.set_listing(listing, now)
         self.explain()
+
+    def give_room(self, lines: int) -> None:
+        """Tell how many lines there are for findings: where not all fit, causes come folded."""
+        if lines != self._room:
+            self._room = lines
+            if self._last is not None:
+                self.show(*self._last)
+
+    def _folded(self, diagnosis: Diagnosis) -> frozenset[str]:
+        """Tell which causes are folded: what was toggled, and all where they do not fit and nothing is sought."""
+        causes = findings.causes(diagnosis)
+        is_tight = self._room is not None and causes.total > self._room and not self.filter.text
+        return (causes.keys if is_tight else frozenset()) ^ (self._toggled & causes.keys)
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Leave out what is not wanted; what is sought may be folded away."""
+        self.filter = wanted
+        if self._last is not None:
+            self.show(*self._last)
 
     def compose(self) -> ComposeResult:
         """Hold the table, and beneath it what the finding under the cursor is."""
@@ -127,7 +147,7 @@ class FindingsPane(ListPane, OverviewPane):
         """Fold or unfold what the finding under the cursor explains."""
         key = self.table.cursor_key
         if key is not None and self._last is not None:
-            self._folded ^= {key}
+            self._toggled ^= {key}
             self.show(self._last[0], self.table.now, self._last[2])
 
     def wants(self) -> int:
@@ -197,9 +217,9 @@ class ChangesPane(ListPane, OverviewPane):
     NAME = "Changes"
     COLUMNS = (
         Column("age", "AGO", least=4, most=6, right=True),
-        Column("subject", "SUBJECT", least=8, most=40),
-        Column("what", "WHAT", least=13, most=28),
-        Column("change", "BEFORE, AFTER", least=12, most=200, grow=True),
+        Column("subject", "SUBJECT", least=7, most=40),
+        Column("what", "WHAT", least=10, most=28),
+        Column("change", "CHANGE", least=8, most=200, grow=True),
     )
 
     def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
@@ -261,7 +281,7 @@ class OverlayPane(OverviewPane):
 
     def _fill(self) -> None:
         wanted = [name for name in self._mesh.names if self.filter.wants(name, is_fault=name in self._mesh.broken)]
-        self.matrix.set_cells(wanted, self._mesh.names, self._mesh.cells)
+        self.matrix.set_cells(wanted, self._mesh.names, self._mesh.cells, widest=self._mesh.widest)
         self.explain()
 
     def explain(self) -> None:

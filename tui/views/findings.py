@@ -60,6 +60,8 @@ def detail(finding: Finding, cells: int, most: int, glyphs: Glyphs) -> list[tupl
         )
     ]
     lines += [(Span(f" {line}"),) for line in wrap(finding.summary, cells - 2, glyphs)]
+    if finding.detail:
+        lines += [(Span(f" {line}", "muted"),) for line in wrap(finding.detail, cells - 2, glyphs)]
     for each in finding.evidence:
         where = f"{each.vantage}: " if each.vantage else ""
         excerpt = "" if each.excerpt in finding.summary else f": {each.excerpt}"
@@ -86,6 +88,19 @@ def _flat(findings: Collection[Finding], depth: int = 0) -> Iterator[tuple[Findi
     for finding in findings:
         yield finding, depth
         yield from _flat(finding.symptoms, depth + 1)
+
+
+class Causes(NamedTuple):
+    """Findings that explain others, and how many findings there are altogether."""
+
+    keys: frozenset[str]
+    total: int
+
+
+def causes(diagnosis: Diagnosis) -> Causes:
+    """Find the findings that explain others."""
+    every = [finding for finding, _ in _flat(diagnosis.findings)]
+    return Causes(frozenset(finding_key(finding) for finding in every if finding.symptoms), len(every))
 
 
 def findings(diagnosis: Diagnosis, glyphs: Glyphs, since: Since, folded: Collection[str] = ()) -> Listing:

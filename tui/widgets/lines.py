@@ -16,7 +16,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.format import UNICODE, Glyphs, Span
+from tui.format import UNICODE, Glyphs, Span, cut
 from tui.widgets.narrow import NarrowApp, differences
 from tui.widgets.tones import Tones
 
@@ -153,7 +153,8 @@ class Lines(ScrollView, can_focus=True):
             return self.draw(index)
         style = self.tones.style("text")
         if self._placeholder and not self.count() and y == self.HEADER:
-            return self.strip([(" " + self._placeholder.text, self.tones.style(self._placeholder.tone))], style)
+            said = cut(" " + self._placeholder.text, self.cells, self.glyphs)
+            return self.strip([(said, self.tones.style(self._placeholder.tone))], style)
         return Strip.blank(self.cells, style)
 
     def strip(self, parts: Iterable[tuple[str, Style]], ground: Style) -> Strip:
