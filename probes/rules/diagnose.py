@@ -14,7 +14,8 @@ from probes.rules.dns import judge_coredns
 from probes.rules.facts import node_facts
 from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
 from probes.rules.flux import judge_flux
-from probes.rules.glance import judge_node, judge_pull, judge_sources
+from probes.rules.glance import judge_node, judge_sources
+from probes.rules.images import judge_pulls
 from probes.rules.mtu import judge_cluster_mtu, judge_mtu
 from probes.rules.peering import judge_directions, judge_peers
 from probes.rules.places import Places, places_of
@@ -85,7 +86,7 @@ def _judge_objects(
     snapshot: Snapshot, flux: tuple[FluxSummary, ...], pulls: tuple[PullFailure, ...], places: Places
 ) -> Iterator[Finding]:
     yield from judge_flux(snapshot, flux, places)
-    yield from map(judge_pull, pulls)
+    yield from judge_pulls(snapshot, pulls)
 
 
 def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:

@@ -5,6 +5,7 @@ stay Ready on it, a suspended object keeps the Ready it had (source-controller, 
 not Ready gets exactly one finding, with its message as it stands.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -15,6 +16,7 @@ from probes.model.flux import CONSUMER_KINDS, FluxObject, ObjectRef
 from probes.model.kube import Condition
 from probes.model.snapshot import KUBE, Snapshot
 from probes.model.summary.flux import FluxSummary
+from probes.rules.facts import MOST_EVIDENCE, listed
 from probes.rules.finding import Evidence, Finding, Severity
 from probes.rules.flux_messages import Message, message_of
 from probes.rules.places import Places
@@ -28,6 +30,9 @@ _CACHED_KINDS: Final = frozenset({"OCIRepository", "HelmRepository", "HelmChart"
 _CONTROLLERS: Final = {"Kustomization": "kustomize-controller", "HelmRelease": "helm-controller"}
 _ABNORMAL: Final = ("Ready", "FetchFailed", "StorageOperationFailed", "BuildFailed", "Stalled", "Reconciling")
 """Conditions that are quoted."""
+
+
+_WEBHOOK: Final = re.compile(r"https?://[a-z0-9-]{1,63}\.([a-z0-9-]{1,63})\.svc[.:/]")
 
 
 class _World(msgspec.Struct, frozen=True):
@@ -218,13 +223,25 @@ def _waiting(row: FluxSummary, message: Message, world: _World) -> Severity:
 
 
 def _placed(found: Finding, world: _World) -> Finding:
-    """Say on which node the controller runs that failed to get through."""
+    """Say where those run that did not get through: a webhook's pods, else the object's controller."""
+    if found.code == "flux-webhook-timeout":
+        return _placed_webhook(found, world)
     controller = _CONTROLLERS.get(found.subject.kind, "source-controller")
     nodes = world.places.controller(controller)
     if not nodes:
         return found
     seen = Evidence("kubectl get pods -A -o wide", f"{controller} runs on {', '.join(nodes)}", "API", world.pods_at)
     return msgspec.structs.replace(found, evidence=(*found.evidence, seen), about=nodes)
+
+
+def _placed_webhook(found: Finding, world: _World) -> Finding:
+    service = _WEBHOOK.search(" ".join(quote.excerpt for quote in found.evidence))
+    nodes = tuple(sorted(world.places.namespaces.get(service[1], ()))) if service else ()
+    if service is None or not nodes:
+        return found
+    said = f"the pods of namespace {service[1]} run on {listed(nodes)}"
+    seen = Evidence(f"kubectl -n {service[1]} get pods -o wide", said, "API", world.pods_at)
+    return msgspec.structs.replace(found, evidence=(*found.evidence, seen), about=nodes[:MOST_EVIDENCE])
 
 
 def _unsettled(row: FluxSummary, world: _World) -> Finding:

@@ -263,7 +263,9 @@ def message_of(kind: str, reason: str, message: str) -> Message:
 
 
 def _from(one: _Pattern, message: str) -> Message:
-    return Message(one.code, one.said, one.detail, failure_of(message))
+    # Of the other classes a "context deadline exceeded" tells how long the controller waited, not that a way is broken.
+    failure = failure_of(message) if one.code in {"flux-webhook-timeout", "flux-artifact-unreachable"} else None
+    return Message(one.code, one.said, one.detail, failure)
 
 
 def _network(failure: Failure) -> Message:

@@ -6,7 +6,6 @@ from typing import Final
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import KUBE, NODE, Snapshot
 from probes.model.summary.nodes import NodeSummary
-from probes.model.summary.pulls import PullFailure
 from probes.rules.facts import node_ref as node_ref  # noqa: PLC0414 - part of what this module offers
 from probes.rules.finding import Evidence, Finding, Severity
 from probes.rules.peering import describe_peer as describe_peer  # noqa: PLC0414 - likewise
@@ -92,13 +91,3 @@ def _judge_conditions(snapshot: Snapshot, row: NodeSummary) -> Iterator[Finding]
         seen = Evidence(f"Node/{row.name}", f"EtcdIsVoter=False: {voter.reason}: {voter.message}", "API", at)
         summary = f"not a voter of etcd: {voter.reason}"
         yield Finding("etcd-not-voter", Severity.WARNING, node_ref(row.name), summary, (seen,))
-
-
-def judge_pull(row: PullFailure) -> Finding:
-    """Name a group of image pulls that fail alike."""
-    where = f" on {row.node}" if row.node else ""
-    seen = Evidence(", ".join(row.pods), row.message, "API", row.last_at)
-    # containerd wraps the cause in a sentence for each step; the last one says what really happened.
-    cause = row.message.rpartition('": ')[2]
-    summary = f"{row.image} cannot be pulled{where}: {cause}"
-    return Finding("image-pull-failing", Severity.WARNING, ObjectRef("Registry", "", row.registry), summary, (seen,))

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from probes.model.images import PullEvent
+from probes.model.kube import Container
 from probes.model.snapshot import Snapshot
 
 
@@ -39,11 +40,22 @@ def registry_of(image: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
 
+_CAUSE: Final = "Failed to pull"
+"""How an Event begins that tells the cause."""
+
+
 def _most_telling(events: Iterable[PullEvent], image: str) -> PullEvent | None:
     """Choose the newest event about an image that says why."""
     about = [event for event in events if event.image == image]
     # "Failed to pull image" carries the cause; "Back-off pulling" and "Error: ErrImagePull" do not.
-    return max(about, key=lambda event: ("Failed to pull" in event.message, event.last_at or 0.0), default=None)
+    return max(about, key=lambda event: (_CAUSE in event.message, event.last_at or 0.0), default=None)
+
+
+def _message(told: PullEvent | None, container: Container) -> str:
+    """Take the Event's message, unless only what the container waits for tells the cause (kubelet since 1.32)."""
+    if told is not None and (_CAUSE in told.message or "ErrImagePull: " not in container.waiting_message):
+        return told.message
+    return container.waiting_message or container.waiting_reason
 
 
 def summarize_pulls(snapshot: Snapshot) -> tuple[PullFailure, ...]:
@@ -59,7 +71,7 @@ def summarize_pulls(snapshot: Snapshot) -> tuple[PullFailure, ...]:
         for container in pod.containers:
             if container.waiting_reason in _WAITING:
                 told = _most_telling(events.get((pod.namespace, pod.name), ()), container.image)
-                message = told.message if told else container.waiting_message or container.waiting_reason
+                message = _message(told, container)
                 group = (registry_of(container.image), container.image, pod.node)
                 at = told.last_at if told else None
                 groups.setdefault(group, []).append((f"{pod.namespace}/{pod.name}", message, at))

@@ -160,6 +160,15 @@ def test_a_failure_on_the_way_says_where_the_controller_runs() -> None:
     assert refusal.about == ()
 
 
+def test_a_webhook_that_is_silent_is_told_with_its_pods() -> None:
+    """The API server calls the webhook's pods: their nodes are what to look at, not the controller's."""
+    said = 'failed calling webhook "v": Post "https://a-svc.ky.svc:443/v": context deadline exceeded'
+    pod = Pod("ky", "a-1", node="theoden", phase="Running", app="a")
+    (finding,) = _judge([_object("Kustomization/a", {"fails": said})], {"ky/a-1": pod})
+    assert (finding.code, finding.about) == ("flux-webhook-timeout", ("theoden",))
+    assert finding.summary.startswith("a-svc.ky.svc: an admission webhook does not answer the API server")
+
+
 def test_it_says_when_flux_tries_again_and_what_not_to_do() -> None:
     """After a repair up to a quarter of an hour may pass, and a restart of source-controller loses what it serves."""
     (finding,) = _judge([_object("GitRepository/a", {"fails": "net/http: TLS handshake timeout"})])
