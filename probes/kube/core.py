@@ -52,6 +52,7 @@ class _NodeInfo(Wire):
     kubelet_version: str | None = None
     kernel_version: str | None = None
     os_image: str | None = None
+    boot_id: str | None = msgspec.field(default=None, name="bootID")
 
 
 class _NodeStatus(Wire):
@@ -153,6 +154,7 @@ def _node(wire: WireNode) -> Node:
         kubelet_version=word(info.kubelet_version),
         kernel_version=word(info.kernel_version),
         os_image=word(info.os_image),
+        boot_id=text(info.boot_id),
         unschedulable=bool(spec.unschedulable),
         taints=tuple([_taint(t) for t in spec.taints or ()]),
         created_at=epoch(meta.creation_timestamp),

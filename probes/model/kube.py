@@ -53,6 +53,8 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     kubelet_version: str = ""
     kernel_version: str = ""
     os_image: str = ""
+    boot_id: str = ""
+    """The kernel's, of the boot that the kubelet was started in."""
     unschedulable: bool = False
     taints: tuple[str, ...] = ()
     """``key=value:effect``."""

@@ -1,8 +1,9 @@
 """From a place to a Cluster: the API by kubeconfig, each node by SSH."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from probes.cluster import Cluster, Wires
 from probes.collectors.asking import is_here
@@ -10,12 +11,17 @@ from probes.kube.client import connect
 from probes.kube.errors import ApiError
 from probes.kube.kubeconfig import read
 from probes.model.kube import Node
+from probes.model.snapshot import Snapshot
+from probes.model.text import clean
 from probes.transports.base import Transport
 from probes.transports.local import LocalTransport
 from probes.transports.ssh import SshPool, SshSettings
 from probes.transports.sshconfig import SshConfig, read_ssh_config
 from tui.cli.place import Place, PlaceError
 from tui.settings import ContextSettings, HostSettings
+
+_NAMED: Final = 20
+"""Nodes that a message names."""
 
 
 class Hosts:
@@ -30,9 +36,11 @@ class Hosts:
     async def transport(self, name: str, node: Node | None) -> Transport:
         """Make the way to a node; raises TransportError where ssh's configuration cannot be honoured."""
         said = self._settings.nodes.get(name, HostSettings())
-        if not said.host and node is not None and is_here(node.internal_ips):
-            return LocalTransport(name)
         key = (said.user or self._settings.user, said.jump or self._settings.jump)
+        # Who sets a jump host or another host than init writes down has a reason not to be taken to be on the node.
+        usual = not key[1] and said.host in {"", self.host_of(name, node)}
+        if usual and node is not None and is_here(node.internal_ips, node.boot_id):
+            return LocalTransport(name)
         pool = self._pools.get(key)
         if pool is None:
             made = SshSettings(config=self._config, user=key[0] or None, jump=key[1] or None)
@@ -53,12 +61,29 @@ class Hosts:
             await pool.close()
 
 
+def context_name(place: Place) -> str:
+    """Tell which context a place is about; raises PlaceError where the kubeconfig cannot be used."""
+    try:
+        return read(place.kubeconfig).context(place.context or None).name
+    except ApiError as error:
+        raise PlaceError(str(error)) from error
+
+
+def refuse_strangers(names: Sequence[str], snapshot: Snapshot) -> None:
+    """Refuse names of nodes that the cluster has not, as far as it tells its nodes; raises PlaceError."""
+    unknown = [name for name in names if snapshot.nodes and name not in snapshot.nodes]
+    if unknown:
+        there = sorted(snapshot.nodes)
+        more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+        said = f"the cluster has no node {', '.join(map(clean, unknown))}"
+        raise PlaceError(f"{said}; it has {', '.join(there[:_NAMED])}{more}")
+
+
 @asynccontextmanager
 async def connected(place: Place, *, watch: bool = False) -> AsyncIterator[Cluster]:
     """Make the Cluster of a place, and end its connections; raises PlaceError where the kubeconfig cannot be used."""
     try:
-        kubeconfig = read(place.kubeconfig)
-        api = connect(kubeconfig, place.context or None, watch=watch)
+        api = connect(read(place.kubeconfig), place.context or None, watch=watch)
     except ApiError as error:
         raise PlaceError(str(error)) from error
     settings = place.settings.context(api.context)

@@ -33,8 +33,9 @@ class Place(msgspec.Struct, frozen=True):
 
 def place_of(arguments: Arguments) -> Place:
     """Tell where the command line says the cluster is; raises PlaceError."""
+    made_first = arguments.command == "init" and arguments.config is not None and not arguments.config.exists()
     try:
-        settings = load(arguments.config)
+        settings = Settings() if made_first else load(arguments.config)
     except SettingsError as error:
         raise PlaceError(str(error)) from error
     return Place(

@@ -10,7 +10,7 @@ import msgspec
 from probes.model.changes import Change, changes
 from probes.model.snapshot import Snapshot
 from tui.cli.arguments import Arguments
-from tui.cli.connect import connected
+from tui.cli.connect import connected, refuse_strangers
 from tui.cli.grid import Cell, Paper, paper_for
 from tui.cli.output import write
 from tui.cli.place import Place
@@ -27,6 +27,8 @@ async def run(arguments: Arguments, place: Place) -> int:
 
         def publish(snapshot: Snapshot) -> None:
             nonlocal last
+            if last.nodes is not snapshot.nodes and not last.nodes:
+                refuse_strangers(place.nodes, snapshot)
             found = changes(last, snapshot)
             if found:
                 lines = map(_json, found) if arguments.output == "json" else _texts(found, paper)

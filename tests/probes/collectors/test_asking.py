@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,13 @@ def test_an_own_address_is_here_and_another_is_not() -> None:
     assert is_here(("198.51.100.7", "127.0.0.1"))
     assert not is_here(("198.51.100.7", "2001:db8::7", "not an address", ""))
     assert not is_here(())
+
+
+def test_the_same_address_elsewhere_is_not_here() -> None:
+    """An address of ours that is also a node's, at another place, does not make this machine the node."""
+    ours = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    assert is_here(("127.0.0.1",), ours)
+    assert not is_here(("127.0.0.1",), "7f3c1f0e-5b0a-4c57-9d0e-2f6b8f6d7a11")
 
 
 @pytest.mark.testbed
