@@ -2,6 +2,7 @@
 
 import msgspec
 
+from probes.kube.resources import CORE, KINDS
 from probes.model.kube import FlannelAnnotations
 from probes.model.observation import Failed
 from probes.model.snapshot import Snapshot, fold
@@ -59,3 +60,15 @@ def test_links_that_are_not_known_are_no_dash() -> None:
     world = with_network(healthy(), "samwise", links=None, routes=None, unassessed={"links": "refused"})
     cells = row(world, "samwise")
     assert (cells["UPLINK"], cells["VXLAN"], cells["CNI0"]) == ("?", "?", "?")
+
+
+def test_an_api_that_is_away_is_said_once() -> None:
+    """All of the API's resources fail together, and take a line of findings and one of what is not known."""
+    sources = [resource.source for resource in CORE] + [kind.source for kind in KINDS]
+    lines = printed(
+        fold(Snapshot(context="test"), [Failed(s, AT, "connection refused", "unreachable") for s in sources])
+    )
+    assert lines[1].startswith("? unassessed  0 nodes, 1 critical, 0 warnings")
+    said = " ".join(line.strip() for line in lines)
+    assert said.count("connection refused") == 2
+    assert all(source.removeprefix("kube/").replace("_", " ") in said for source in sources)
