@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 from tui import __version__
 
-COMMANDS: Final = ("screen", "status", "watch", "init")
+COMMANDS: Final = ("screen", "status", "watch", "init", "explain")
 
 _EPILOG: Final = """\
 examples:
@@ -16,6 +16,7 @@ examples:
   underlay status                       the glance: nodes, peers, Flux, image pulls
   underlay status -o json | jq .nodes   the same, for programs (docs/status-schema.json)
   underlay watch                        print what changes, as it changes
+  underlay explain flannel-mtu-mismatch what a finding means, and what repairs it
   underlay --demo                       the embedded demo cluster, healthy
   underlay --demo flannel-missing-after-upgrade status
 
@@ -41,6 +42,7 @@ class Arguments(argparse.Namespace):
     user: str
     jump: str
     vantages: list[tuple[str, str]]
+    code: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,6 +113,8 @@ def parser() -> argparse.ArgumentParser:
     for command, formats in ((status, ("table", "json")), (watch, ("text", "json"))):
         command.add_argument("-o", "--output", choices=formats, default=formats[0], help=f"default: {formats[0]}")
     watch.add_argument("--for", dest="for_seconds", metavar="TIME", type=_seconds, help="end after this time")
+    explain = commands.add_parser("explain", parents=[shared], help="say what a finding means and what repairs it")
+    explain.add_argument("code", metavar="CODE", nargs="?", default="", help="such as vxlan-link-missing; none: list all")
     init = commands.add_parser("init", parents=[shared], help="write config.yaml from what is found")
     init.add_argument("--force", action="store_true", help="write this context anew into a config.yaml that is there")
     init.add_argument("--user", metavar="NAME", default="", help="log in as, where ssh's configuration does not say")

@@ -30,6 +30,9 @@ class FindingDocument(msgspec.Struct, frozen=True):
     subject: ObjectRef
     subject_text: str
     summary: str
+    detail: str
+    about: tuple[str, ...]
+    """The other nodes that it concerns, the first few."""
     evidence: tuple[Evidence, ...]
     refutes: str
     runbooks: tuple[str, ...]
@@ -112,6 +115,8 @@ def _finding(finding: Finding) -> FindingDocument:
         subject=finding.subject,
         subject_text=subject_text(finding.subject),
         summary=finding.summary,
+        detail=finding.detail,
+        about=finding.about,
         evidence=finding.evidence,
         refutes=finding.refutes,
         runbooks=finding.runbooks,
