@@ -224,9 +224,14 @@ class ChangesPane(ListPane, OverviewPane):
 
     def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(number, glyphs=glyphs, id="changes")
+        self._newest: tuple[Change, ...] | None = None
 
     def tell(self, changes: Sequence[Change], now: float) -> None:
         """Show what changed, oldest first as it is kept."""
+        newest = (changes[-1],) if changes else ()
+        if newest == self._newest:
+            return
+        self._newest = newest
         rows = timeline.change_rows(changes, self.glyphs)
         self.badge = Span(str(len(rows)) if rows else self.glyphs.none, "muted")
         nothing = status("none", self.glyphs, "nothing has changed since underlay was opened")
@@ -334,6 +339,5 @@ class OverlayPane(OverviewPane):
         """Tell how many cells it would take to show every destination, frame included."""
         names = self._mesh.names
         label = max((width(name) for name in (*names, self.matrix.corner)), default=0)
-        said = [width(span.text) for row in self._mesh.cells.values() for span in row.values()]
-        every = min(16, max([4, *(width(name) for name in names), *said]))
+        every = min(16, max([4, self._mesh.widest, *(width(name) for name in names)]))
         return max(24, min(24, label) + len(names) * (every + 1)) + _FRAME

@@ -1,21 +1,51 @@
 """The overlay as a mesh: what each node's kernel has for reaching each other node's pods."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from probes.model.peers import MISSING, NOT_NEEDED, OK, UNKNOWN, Peer
 from probes.rules.finding import Diagnosis, NodeView
-from tui.format import Glyphs, Span, status
+from tui.format import Glyphs, Span, status, width
 from tui.views.absence import nothing
 
 _SHORT: Final = {"route": "route", "neighbour": "neigh", "FDB": "fdb"}
 
 
+class Reach(NamedTuple):
+    """What one node has for all the others: the same for most of them, and what holds for the rest.
+
+    A thousand nodes have a million pairs, of which a screen shows a hundred: no cell is made before it is looked up.
+    """
+
+    source: str
+    usual: Span = Span("")
+    own: Mapping[str, Span] = {}
+    """For destinations of which this node lacks something."""
+    ends: Mapping[str, Span] = {}
+    """For destinations that lack something themselves."""
+
+    def get(self, destination: str) -> Span | None:
+        """Tell what this node has for another; for itself it needs nothing."""
+        if destination == self.source:
+            return None
+        return self.own.get(destination) or self.ends.get(destination) or self.usual
+
+    def counted(self, nodes: int) -> Iterator[tuple[Span, int]]:
+        """List what is said and of how many destinations, of so many nodes."""
+        ends = [span for name, span in self.ends.items() if name != self.source and name not in self.own]
+        yield from ((span, 1) for span in (*self.own.values(), *ends))
+        left = nodes - 1 - len(self.own) - len(ends)
+        if left > 0:
+            yield self.usual, left
+
+
 class Mesh(NamedTuple):
-    """Cells from every node (rows) to every node (columns)."""
+    """What every node has for every other."""
 
     names: tuple[str, ...] = ()
-    cells: Mapping[str, Mapping[str, Span]] = {}
+    cells: Mapping[str, Reach] = {}
+    widest: int = 0
+    """Cells of the longest text in it."""
     broken: frozenset[str] = frozenset()
     """Nodes that lack something for at least one peer."""
     nothing: Span = Span("")
@@ -24,31 +54,51 @@ class Mesh(NamedTuple):
 
 def mesh(diagnosis: Diagnosis, glyphs: Glyphs) -> Mesh:
     """Draw up the mesh; a cell is ``✔`` only where all that a peer needs was seen to be there."""
-    names = tuple(diagnosis.views)
-    cells: dict[str, dict[str, Span]] = {}
-    broken: set[str] = set()
-    unknown = False
+    views = diagnosis.views
+    names = tuple(views)
     in_overlay = {expected.node for expected in diagnosis.overlay.expected}
-    for name, view in diagnosis.views.items():
-        worst: dict[str, list[Peer]] = {}
-        for peer in view.peers.broken:
-            worst.setdefault(peer.peer, []).append(peer)
-        row = cells[name] = {}
-        for other in names:
-            if other != name:
-                row[other] = _cell(view, worst.get(other), glyphs, in_overlay=other in in_overlay)
-                if row[other].tone == "ok":
-                    row[other] = _far_end(diagnosis.views[other], glyphs) or row[other]
-        if any(span.tone == "critical" for span in row.values()):
-            broken.add(name)
-        unknown |= any(span.tone in {"unknown", "muted"} for span in row.values())
-    count = sum(span.tone == "critical" for row in cells.values() for span in row.values())
+    outside = [name for name in names if name not in in_overlay]
+    ends = {name: span for name, view in views.items() if (span := _far_end(view, glyphs)) is not None}
+    cells: dict[str, Reach] = {}
+    broken: set[str] = set()
+    said: set[Span] = set()
+    count = 0
+    for name, view in views.items():
+        row = cells[name] = _reach(name, view, views, outside, ends, glyphs)
+        for span, times in row.counted(len(names)):
+            said.add(span)
+            if span.tone == "critical":
+                broken.add(name)
+                count += times
+    unknown = any(span.tone in {"unknown", "muted"} for span in said)
     if count:
         badge = status("critical", glyphs, str(count))
     else:
         badge = status("unknown" if unknown else "ok", glyphs) if len(names) > 1 else status("none", glyphs)
     state = diagnosis.snapshot.resource("nodes")
-    return Mesh(names, cells, frozenset(broken), nothing(state, "nodes", glyphs), badge)
+    widest = max((width(span.text) for span in said), default=0)
+    return Mesh(names, cells, widest, frozenset(broken), nothing(state, "nodes", glyphs), badge)
+
+
+def _reach(
+    name: str,
+    view: NodeView,
+    views: Mapping[str, NodeView],
+    outside: Sequence[str],
+    ends: Mapping[str, Span],
+    glyphs: Glyphs,
+) -> Reach:
+    """Sum up one node's row; ``outside`` are those of whom the overlay expects nothing."""
+    usual = _cell(view, None, glyphs, in_overlay=True)
+    own = {other: _cell(view, None, glyphs, in_overlay=False) for other in outside if other != name}
+    if usual.tone != "ok":
+        return Reach(name, usual, own)
+    worst: dict[str, list[Peer]] = {}
+    for peer in view.peers.broken:
+        if peer.peer in views and peer.peer not in own:
+            worst.setdefault(peer.peer, []).append(peer)
+    own |= {other: _cell(view, broken, glyphs, in_overlay=True) for other, broken in worst.items()}
+    return Reach(name, usual, own, ends)
 
 
 def _cell(view: NodeView, broken: list[Peer] | None, glyphs: Glyphs, *, in_overlay: bool) -> Span:

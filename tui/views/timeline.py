@@ -1,6 +1,7 @@
 """The timeline: what changed when, newest first."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -34,6 +35,7 @@ def change_rows(changes: Sequence[Change], glyphs: Glyphs = UNICODE, *, subject:
     return tuple(_row(change, glyphs) for change in islice(wanted, _MOST))
 
 
+@lru_cache(maxsize=2 * _MOST)
 def _row(change: Change, glyphs: Glyphs) -> Row:
     key = f"{change.at:.3f} {change.subject} {change.what} {change.before} {change.after}"
     return Row(

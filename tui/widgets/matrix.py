@@ -1,7 +1,7 @@
 """Matrix: what every source says of every destination, as the overlay mesh and the probes of several vantages."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -15,6 +15,13 @@ from tui.widgets.lines import Lines
 _LEAST: Final = 4
 _MOST_LABEL: Final = 24
 _MOST_CELL: Final = 16
+
+
+class Line(Protocol):
+    """What one source says of destinations, by their names; a dict is one."""
+
+    def get(self, destination: str, /) -> Cell | None:
+        """Tell what it says of one; None where it says nothing."""
 
 
 class Matrix(Lines):
@@ -59,7 +66,7 @@ class Matrix(Lines):
         self._first = 0
         self._sources: tuple[str, ...] = ()
         self._destinations: tuple[str, ...] = ()
-        self._cells: Mapping[str, Mapping[str, Cell]] = {}
+        self._cells: Mapping[str, Line] = {}
         self._label_width = self._cell_width = _LEAST
 
     @property
@@ -73,18 +80,19 @@ class Matrix(Lines):
         self,
         sources: Sequence[str],
         destinations: Sequence[str],
-        cells: Mapping[str, Mapping[str, Cell]],
+        cells: Mapping[str, Line],
         now: float | None = None,
+        widest: int = 0,
     ) -> None:
         """Show ``cells[source][destination]``; one that is missing is unknown, and the same to the same is none.
 
         The cursor stays on its pair where both are still there. ``now`` is the moment for ticking cells, seconds
-        since the epoch.
+        since the epoch. ``widest``: cells that the longest text takes, where lines are no mappings to be measured.
         """
         pair = self.cursor_pair
         self.now = self.now if now is None else now
         self._sources, self._destinations, self._cells = tuple(sources), tuple(destinations), cells
-        self._measure()
+        self._measure(widest)
         self.resize_to(len(self._sources))
         places = (self._place(self._sources, pair, 0), self._place(self._destinations, pair, 1))
         self.cursor = self._clamp(self.cursor if places[0] is None else places[0], self._sources)
@@ -108,12 +116,12 @@ class Matrix(Lines):
     def _clamp(place: int, names: tuple[str, ...]) -> int:
         return max(0, min(place, len(names) - 1))
 
-    def _measure(self) -> None:
+    def _measure(self, widest: int) -> None:
         labels = max((width(name) for name in (*self._sources, self.corner)), default=0)
         self._label_width = max(_LEAST, min(_MOST_LABEL, labels))
-        widest = max((width(name) for name in self._destinations), default=0)
+        widest = max(widest, *(width(name) for name in self._destinations)) if self._destinations else widest
         for row in self._cells.values():
-            for cell in row.values():
+            for cell in row.values() if isinstance(row, Mapping) else ():
                 if widest >= _MOST_CELL:
                     break
                 widest = max(widest, sum(width(span.text) for span in spans_of(cell, self.now)))
@@ -141,7 +149,8 @@ class Matrix(Lines):
         """Nothing is kept: a screen of cells is drawn in a millisecond or two."""
 
     def _cell(self, source: str, destination: str) -> tuple[Span, ...]:
-        cell = self._cells.get(source, {}).get(destination)
+        line = self._cells.get(source)
+        cell = line.get(destination) if line is not None else None
         if cell is not None:
             return spans_of(cell, self.now)
         return (status("none" if source == destination else "unknown", self.glyphs),)

@@ -12,12 +12,12 @@ from probes.rules.finding import Diagnosis, Evidence, Finding, Severity
 from probes.rules.glance import node_ref
 from tests.probes.worlds import AT, healthy, with_network, with_node
 from tests.tui.scripted import failed, flux_object, source_tree, with_flux, without_vxlan
-from tui.format import ASCII, UNICODE
+from tui.format import ASCII, UNICODE, Span
 from tui.views.absence import doubt, nothing
 from tui.views.findings import detail, finding_at, finding_key, findings, short_subject
 from tui.views.flux import flux, short_revision
 from tui.views.nodes import COLUMNS, NodeRows
-from tui.views.overlay import explain, mesh
+from tui.views.overlay import Mesh, explain, mesh
 from tui.widgets.cells import spans_of
 from tui.widgets.items import Listing
 
@@ -84,13 +84,21 @@ def test_unchanged_node_keeps_its_row() -> None:
     assert all(one is other for one, other in zip(before.items, after.items, strict=True))
 
 
+def cells_of(made: Mesh, source: str) -> list[Span]:
+    """List what one node has for each of the others."""
+    found = [made.cells[source].get(other) for other in made.names if other != source]
+    assert made.cells[source].get(source) is None
+    return [span for span in found if span is not None]
+
+
 def test_mesh() -> None:
     """A cell is whole only where everything was seen; a missing link breaks the whole row."""
     made = mesh(diagnose(healthy()), UNICODE)
-    assert {span.text for row in made.cells.values() for span in row.values()} == {"✔"}
+    assert {span.text for name in made.names for span in cells_of(made, name)} == {"✔"}
     assert made.badge.tone == "ok"
     broken = mesh(diagnose(without_vxlan(healthy())), UNICODE)
-    assert {span.text for span in broken.cells["samwise"].values()} == {"✖ link gone"}
+    assert {span.text for span in cells_of(broken, "samwise")} == {"✖ link gone"}
+    assert broken.widest == len("✖ gone there")
     assert "samwise" in broken.broken
     assert broken.badge.tone == "critical"
 
@@ -99,7 +107,7 @@ def test_mesh_names_the_leg() -> None:
     """A missing leg is named in the cell and explained with what it should be."""
     fdb = healthy().networks["samwise"].fdb or ()
     judged = diagnose(with_network(healthy(), "samwise", fdb=fdb[1:]))
-    assert mesh(judged, UNICODE).cells["samwise"]["boromir"].text == "✖ fdb"
+    assert cells_of(mesh(judged, UNICODE), "samwise")[0].text == "✖ fdb"
     (said,) = explain(judged, "samwise", "boromir")
     assert said.startswith("FDB missing: expected 12:c6:65:89:b4:00 dst 192.0.2.11")
 
@@ -108,7 +116,7 @@ def test_mesh_of_silent_node_is_unknown() -> None:
     """A node that never answered breaks nothing and promises nothing."""
     asked = fold(Snapshot(), [Observed("kube/nodes", AT, Listed(dict(healthy().nodes)))])
     made = mesh(diagnose(failed(asked, "node/samwise", "timeout")), UNICODE)
-    assert {span.tone for span in made.cells["samwise"].values()} == {"unknown"}
+    assert {span.tone for span in cells_of(made, "samwise")} == {"unknown"}
     assert made.badge.tone == "unknown"
 
 
