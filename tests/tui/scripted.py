@@ -77,14 +77,25 @@ class Shown:
         for key in keys:
             await self.pilot.press(key)
             await self.pilot.pause()
-        return self.text()
+        return await self.settled()
+
+    async def settled(self) -> str:
+        """Wait until two looks in a row see the same, and read that."""
+        before = ""
+        for _ in range(round(PATIENCE / LOOK)):
+            now = self.text()
+            if now == before:
+                return now
+            before = now
+            await asyncio.sleep(LOOK)
+            await self.pilot.pause()
+        return before
 
     async def tell(self, snapshot: Snapshot) -> str:
         """Publish a snapshot and wait until it is judged."""
         self.script.tell(snapshot)
         await self.until(lambda: self.app.diagnosis.snapshot is snapshot)
-        await self.pilot.pause()
-        return self.text()
+        return await self.settled()
 
 
 @asynccontextmanager

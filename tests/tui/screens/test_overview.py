@@ -150,8 +150,7 @@ async def test_fold() -> None:
         pane = screen.app.screen.query_one(FindingsPane)
         diagnosis = Diagnosis(healthy(), findings=(root,))
         pane.show(diagnosis, AT, {})
-        await screen.pilot.pause()
-        lines = screen.lines()
+        lines = (await screen.until("└ ▲ git home")).splitlines()
         place = next(i for i, line in enumerate(lines) if "samwise" in line)
         assert "▾1" in lines[place]
         assert "└ ▲ git home" in lines[place + 1]
@@ -167,8 +166,8 @@ async def test_causes_come_folded_where_room_is_short() -> None:
     for name in ("boromir", "samwise", "theoden"):
         snapshot = without_vxlan(snapshot, name)
     async with shown(snapshot, width=80, height=10) as screen:
-        text = screen.text()
-        assert all(f"✖ {name}" in text for name in ("boromir", "samwise", "theoden"))
+        await screen.until(lambda: all(f"✖ {name}" in screen.text() for name in ("boromir", "samwise", "theoden")))
+        text = await screen.settled()
         assert "└" not in text
         assert "▸" in text
         assert "├" in await screen.press("space")
