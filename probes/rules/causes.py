@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from probes.model.flux import FluxObject, ObjectRef
+from probes.model.secrets import SecretObject
 from probes.rules.codes import RANK
 from probes.rules.dns import COREDNS
 from probes.rules.facts import node_ref
@@ -26,6 +27,7 @@ class Scene(msgspec.Struct, frozen=True):
     flux: Mapping[str, FluxObject] = {}
     servers: tuple[str, ...] = ()
     """The nodes with an API server."""
+    secrets: Mapping[str, SecretObject] = {}
 
 
 Where = Callable[[Finding, Scene], Iterable[ObjectRef]]
@@ -96,6 +98,13 @@ def _upstream(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     return (*((item.source,) if item.source else ()), *item.depends_on)
 
 
+def _store(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the store that a secret is read from; a finding about several secrets has it for its subject."""
+    ref = effect.subject
+    item = scene.secrets.get(f"{ref.kind}/{ref.namespace}/{ref.name}")
+    return (item.store,) if item is not None and item.store is not None else (ref,)
+
+
 def _edges(causes: Iterable[str], effects: Iterable[str], where: Where) -> list[Edge]:
     effects = tuple(effects)
     return [Edge(cause, effect, where) for cause in causes for effect in effects if cause != effect]
@@ -109,6 +118,7 @@ _LEGS: Final = (
 )
 _STARTED_BY_K3S: Final = (*_DEVICE, "vxlan-port-not-listening", "vxlan-peerless", "peer-missing", *_LEGS[1:])
 _FLUX_FAILURES: Final = tuple(code for code in RANK if code.startswith("flux-"))
+_STORES: Final = tuple(code for code in RANK if code.startswith("secret-store-") and code != "secret-store-unproven")
 _BY_SOURCE: Final = ("flux-source-no-artifact", "flux-dependency-not-ready", "flux-stale")
 
 EDGES: Final[tuple[Edge, ...]] = (
@@ -135,6 +145,7 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("uplink-mtu-differs",), ("flannel-mtu-differs",), _overlay),
     *_edges(("flannel-mtu-mismatch", "overlay-exceeds-underlay"), ("flux-artifact-unreachable",), _artifact_path),
     *_edges(_FLUX_FAILURES, _BY_SOURCE, _upstream),
+    *_edges(_STORES, ("secret-outage", "secret-degraded", "secret-not-ready"), _store),
 )
 """Every relation there is; an earlier one is preferred."""
 

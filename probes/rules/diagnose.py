@@ -19,6 +19,7 @@ from probes.rules.images import judge_pulls
 from probes.rules.mtu import judge_cluster_mtu, judge_mtu
 from probes.rules.peering import judge_directions, judge_peers
 from probes.rules.places import Places, places_of
+from probes.rules.secrets import judge_secrets
 from probes.rules.vxlan import judge_vxlan
 
 HEADROOM: Final = 100
@@ -58,7 +59,12 @@ def diagnose(
             *_judge_cluster(snapshot, views, places, headroom if stalls else 0),
             *objects,
         ],
-        Scene(places, snapshot.flux, tuple(name for name, view in views.items() if view.summary.role == "server")),
+        Scene(
+            places,
+            snapshot.flux,
+            tuple(name for name, view in views.items() if view.summary.role == "server"),
+            snapshot.secrets,
+        ),
     )
     return Diagnosis(
         snapshot=snapshot,
@@ -87,6 +93,7 @@ def _judge_objects(
 ) -> Iterator[Finding]:
     yield from judge_flux(snapshot, flux, places)
     yield from judge_pulls(snapshot, pulls)
+    yield from judge_secrets(snapshot, places)
 
 
 def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:
