@@ -61,7 +61,7 @@ class FindingsPane(ListPane, OverviewPane):
 
     NAME = "Findings"
     LEAST_DETAIL = 3
-    MOST_DETAIL = 8
+    MOST_DETAIL = 6
     COLUMNS = findings.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "sort('since')", "Sort by since", show=False, id="sort.since"),
