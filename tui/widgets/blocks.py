@@ -69,11 +69,12 @@ class Heading(NamedTuple):
         parts = [Part(Span(f"{self.key} ", "accent"))] if self.key else []
         parts.append(Part(Span(cut(self.title, max(1, cells - 2), glyphs), "header")))
         used = sum(_cells_of(part.cell) for part in parts)
-        if _cells_of(self.note):
-            room = min(_cells_of(self.note), max(1, cells - used - 3))
+        room = min(_cells_of(self.note), cells - used - 2)
+        if room > 0:
             parts += [Part(Span("  ")), Part(self.note, room)]
             used += 2 + room
-        yield Line((*parts, Part(Span(" " + glyphs.rule * max(0, cells - used - 1), "muted"))), heading=self.title)
+        rule = " " + glyphs.rule * (cells - used - 1) if used < cells else ""
+        yield Line((*parts, Part(Span(rule, "muted"))), heading=self.title)
 
 
 def sections(parts: Iterable[tuple[Heading, Sequence[Block]]]) -> tuple[Block, ...]:

@@ -75,8 +75,8 @@ class Shown:
         return "\n".join(strip.text[:width] for strip in strips[:height])
 
     async def until(self, wanted: Callable[[], bool]) -> None:
-        """Wait until something is so, three seconds at most."""
-        for _ in range(150):
+        """Wait until something is so, for a bounded time that a busy machine may need."""
+        for _ in range(750):
             if wanted():
                 return
             await self.pilot.pause(0.02)
