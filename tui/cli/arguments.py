@@ -8,7 +8,9 @@ from typing import Final, NoReturn
 
 from tui import __version__
 
-COMMANDS: Final = ("screen", "status", "watch", "init", "explain")
+COMMANDS: Final = ("screen", "status", "watch", "init", "probe", "explain")
+PROBES: Final = {"pmtu": "search the path MTU of every direction, or to the targets"}
+VANTAGES: Final = ("operator", "node", "pod", "host")
 
 _EPILOG: Final = """\
 examples:
@@ -43,6 +45,10 @@ class Arguments(argparse.Namespace):
     jump: str
     vantages: list[tuple[str, str]]
     code: str
+    probe: str
+    targets: list[str]
+    senders: tuple[str, ...]
+    attempts: int
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,6 +79,26 @@ def _vantage(text: str) -> tuple[str, str]:
     if not name or not host or host.startswith("-"):
         raise argparse.ArgumentTypeError(f"{text!r} is no vantage; give NAME=HOST, as in hypervisor=pve")
     return name, host
+
+
+def _senders(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if odd := [name for name in names if name not in VANTAGES]:
+        raise argparse.ArgumentTypeError(f"{odd[0]!r} is no vantage; give some of {','.join(VANTAGES)}")
+    return names
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() and len(text) < 4 else 0  # noqa: PLR2004 - digits
+    if not 1 <= value <= 100:  # noqa: PLR2004 - polite
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of attempts; give 1 to 100")
+    return value
+
+
+def _target(text: str) -> str:
+    if not text or text.startswith("-") or not text.isprintable() or len(text) > 2048 or " " in text:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no target; give a host, an address or an https:// URL")
+    return text
 
 
 def _shared() -> _Parser:
@@ -114,7 +140,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("-o", "--output", choices=formats, default=formats[0], help=f"default: {formats[0]}")
     watch.add_argument("--for", dest="for_seconds", metavar="TIME", type=_seconds, help="end after this time")
     explain = commands.add_parser("explain", parents=[shared], help="say what a finding means and what repairs it")
-    explain.add_argument("code", metavar="CODE", nargs="?", default="", help="such as vxlan-link-missing; none: list all")
+    explain.add_argument(
+        "code", metavar="CODE", nargs="?", default="", help="such as vxlan-link-missing; none: list all"
+    )
     init = commands.add_parser("init", parents=[shared], help="write config.yaml from what is found")
     init.add_argument("--force", action="store_true", help="write this context anew into a config.yaml that is there")
     init.add_argument("--user", metavar="NAME", default="", help="log in as, where ssh's configuration does not say")
@@ -128,7 +156,31 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="a further host to probe from, such as hypervisor=pve",
     )
+    _add_probe(commands, shared)
     return top
+
+
+def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser) -> None:
+    probe = commands.add_parser(
+        "probe",
+        parents=[shared],
+        help="send real packets from every vantage and hold the answers side by side",
+        epilog="exit status: 0 all well, 1 slow or cut short but told, 2 failing, 3 nothing could be concluded",
+    )
+    probe.add_argument(
+        "probe", choices=tuple(PROBES), help="; ".join(f"{name}: {what}" for name, what in PROBES.items())
+    )
+    probe.add_argument("targets", metavar="TARGET", type=_target, nargs="*", help="hosts; default: the cluster's own")
+    probe.add_argument(
+        "--from",
+        dest="senders",
+        metavar="KINDS",
+        type=_senders,
+        default=VANTAGES,
+        help=f"some of {','.join(VANTAGES)}; default: all; host: the vantages of config.yaml",
+    )
+    probe.add_argument("-n", dest="attempts", metavar="N", type=_count, default=3, help="attempts each; default: 3")
+    probe.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
 
 
 def is_terminal() -> bool:

@@ -1,0 +1,128 @@
+"""``underlay probe``: real packets from every vantage, held side by side."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import msgspec
+
+from probes.model.snapshot import NODE, Snapshot
+from probes.reach.survey import Offered, survey
+from probes.transports.base import Transport, TransportError
+from probes.transports.local import LocalTransport
+from probes.vantage import KINDS
+from tui.cli.arguments import Arguments
+from tui.cli.connect import Hosts, connected
+from tui.cli.place import Place, PlaceError
+from tui.settings import ContextSettings
+
+OK, TOLD, FAILING, NOTHING = 0, 1, 2, 3
+"""Exit statuses."""
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What a probe stands on: what is known of the cluster, and the vantages it offers."""
+
+    snapshot: Snapshot
+    offered: Offered
+
+
+async def run(arguments: Arguments, place: Place) -> int:
+    """Survey the vantages, send the probe, print; the exit status tells the verdict."""
+    command = import_module(f"tui.cli.probe_{arguments.probe}")
+    async with _ground(arguments, place) as ground:
+        return int(await command.run(arguments, ground))
+
+
+@asynccontextmanager
+async def _ground(arguments: Arguments, place: Place) -> AsyncIterator[Ground]:
+    """Observe the cluster once and list its vantages; connections last for as long as this is entered."""
+    async with connected(place) as cluster:
+        snapshot = await cluster.observe(arguments.timeout)
+        if unknown := [name for name in place.nodes if snapshot.nodes and name not in snapshot.nodes]:
+            raise PlaceError(
+                f"the cluster has no node {', '.join(unknown)}; it has {', '.join(sorted(snapshot.nodes))}"
+            )
+        settings = place.hosts(snapshot.context)
+        hosts = Hosts(place, msgspec.structs.replace(settings, nodes=settings.vantages))
+        try:
+            offered = await survey(
+                snapshot,
+                cluster.wires.transport,
+                operator=LocalTransport("this machine"),
+                hosts=await _hosts(hosts, settings),
+                # The demo's addresses are nobody's: nothing is sent to them from this machine's own network.
+                kinds=[kind for kind in KINDS if kind in arguments.senders and not (place.demo and kind == "operator")],
+                only=place.nodes,
+            )
+            if not offered.vantages:
+                raise PlaceError(_nowhere(snapshot, offered))
+            yield Ground(snapshot, offered)
+        finally:
+            await hosts.close()
+
+
+async def _hosts(hosts: Hosts, settings: ContextSettings) -> dict[str, Transport]:
+    try:
+        return {name: await hosts.transport(name, None) for name in sorted(settings.vantages)}
+    except TransportError as error:
+        raise PlaceError(str(error)) from error
+
+
+def _nowhere(snapshot: Snapshot, offered: Offered) -> str:
+    reasons = [
+        *offered.missing.values(),
+        *(s.reason for n, s in snapshot.sources.items() if s.reason and NODE not in n),
+    ]
+    return f"there is nowhere to probe from: {reasons[0] if reasons else 'no node is known'}"
+
+
+class Progress:
+    """One line on a terminal's standard error that says how far a probe is; nothing where that is no terminal."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._shown = sys.stderr is not None and sys.stderr.isatty()
+        self._show()
+
+    def step(self) -> None:
+        """Note that one more is known."""
+        self._done += 1
+        self._show()
+
+    def _show(self) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r{self._what}: {self._done} of {self._total}\x1b[K")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def percentile(values: "tuple[float, ...] | list[float]", share: float) -> float | None:
+    """Give the value below which a share of the values lies (nearest rank); None of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Write a time; a middle dot where there is none."""
+    if seconds is None:
+        return "·"
+    ms = seconds * 1000
+    return f"{ms:.2f}" if ms < 10 else f"{ms:.0f}"  # noqa: PLR2004 - three digits are enough
+
+
+def verdict(outcomes: "set[str]", *, failing: "set[str]", told: "set[str]", fine: "set[str]") -> int:
+    """Sum up outcomes as an exit status: what fails counts most, and what is not known is never well."""
+    if outcomes & failing:
+        return FAILING
+    if outcomes & told:
+        return TOLD
+    return OK if outcomes and outcomes <= fine else NOTHING

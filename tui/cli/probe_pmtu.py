@@ -1,0 +1,155 @@
+"""``underlay probe pmtu``: the path MTU of every direction."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from probes.reach.contrast import Conclusion, conclude
+from probes.reach.paths import PAIRS, Path, Plan, Target, pairs, search
+from tui import __version__
+from tui.cli.arguments import Arguments
+from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
+from tui.cli.output import write
+from tui.cli.place import PlaceError
+from tui.cli.probe import Ground, Progress, milliseconds, percentile, verdict
+
+_FOLD: Final = 30
+"""Directions; where there are more, those that are well are summed up."""
+_SHOWN: Final = 4
+"""Paths that are named where more have the same to say."""
+_TONES: Final = {"ok": "ok", "told": "warning", "silent": "critical", "unreachable": "critical"}
+
+
+async def run(arguments: Arguments, ground: Ground) -> int:
+    """Search, print, and return the verdict as exit status."""
+    plan, total = _plan(arguments, ground)
+    directions = sum(map(len, plan.values()))
+    if not directions:
+        raise PlaceError("there is no direction to search: name a target, or more nodes than one")
+    progress = Progress("path MTU", directions)
+    paths: list[Path] = []
+
+    def report(path: Path) -> None:
+        paths.append(path)
+        progress.step()
+
+    try:
+        await search(plan, report, packets=max(2, arguments.attempts))
+    finally:
+        progress.end()
+    paths.sort(key=lambda each: (_ORDER[each.kind], each.vantage, each.target))
+    conclusions = conclude(paths)
+    outcomes = {str(path.found.outcome) for path in paths} | {f"concluded {each.severity}" for each in conclusions}
+    status = verdict(
+        outcomes,
+        failing={"silent", "unreachable", "concluded critical"},
+        told={"told", "concluded warning"},
+        fine={"ok"},
+    )
+    if arguments.output == "json":
+        write(_document(paths, conclusions, ground, total, status))
+    else:
+        write(render(paths, conclusions, ground, total, paper_for(sys.stdout)))
+    return status
+
+
+_ORDER: Final = {"operator": 0, "node": 1, "pod": 2, "host": 3}
+
+
+def _plan(arguments: Arguments, ground: Ground) -> tuple[Plan, int]:
+    vantages = ground.offered.vantages
+    if arguments.targets:
+        if odd := [each for each in arguments.targets if "/" in each]:
+            raise PlaceError(f"{odd[0]} is no host: path MTU is searched to a host name or an address")
+        targets = [Target(each, each) for each in arguments.targets]
+        return dict.fromkeys(vantages, targets), len(vantages) * len(targets)
+    return pairs(vantages)
+
+
+def _document(paths: Sequence[Path], conclusions: Sequence[Conclusion], ground: Ground, total: int, status: int) -> str:
+    document: dict[str, Any] = {
+        "schema": "underlay/probe/v1",
+        "underlay": __version__,
+        "probe": "pmtu",
+        "context": ground.snapshot.context,
+        "exit_status": status,
+        "directions": total,
+        "searched": len(paths),
+        "results": paths,
+        "conclusions": conclusions,
+        "missing_vantages": ground.offered.missing,
+    }
+    return msgspec.json.encode(document).decode() + "\n"
+
+
+def render(paths: Sequence[Path], conclusions: Sequence[Conclusion], ground: Ground, total: int, paper: Paper) -> str:
+    """Write what was found: a row a direction, then what the rows say together."""
+    pods = {each.name: each.pod for each in ground.offered.vantages if each.pod}
+    folded = len(paths) > _FOLD
+    rows = [_row(path) for path in paths if not folded or path.found.outcome != "ok"]
+    lines = []
+    if folded:
+        lines += _folded(paths)
+    if rows:
+        lines += grid(paper, ("FROM", "TO", "VERDICT", "p50 ms", "p95 ms", "LOST", "MTU"), rows, flexible=2)
+    if total > len(paths):
+        lines += ["", f"a sample: {len(paths)} of {total} directions (at most {PAIRS} are searched)"]
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for path in paths:
+        if path.found.reason:
+            reasons.setdefault(path.found.reason, []).append((path.vantage, path.target))
+    said = [f"{_listed(ends, paper)}: {reason}" for reason, ends in reasons.items()]
+    lines += ["", *_wrapped(said[:_FOLD], paper)] if said else []
+    for each in conclusions:
+        head = f"{paper.symbol(each.severity)} {each.code}"
+        lines += ["", paper.paint(Cell(head, each.severity)), *_wrapped([_listed(each.paths, paper)], paper)]
+        lines += _wrapped([f"{each.text}; {each.refutes}."], paper)
+    lines += ["", *_wrapped([f"not asked: {name}: {why}" for name, why in ground.offered.missing.items()], paper)]
+    told = ", ".join(f"{name} in the network of {pod}" for name, pod in pods.items())
+    lines += _wrapped([f"sent {told}"] if told else [], paper)
+    lines += _wrapped(["each direction: there whole (DF); the reply, as long, may come back in fragments"], paper)
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _folded(paths: Sequence[Path]) -> list[str]:
+    counts: dict[tuple[str, int | None], int] = {}
+    for path in paths:
+        if path.found.outcome == "ok":
+            counts[path.kind, path.found.mtu] = counts.get((path.kind, path.found.mtu), 0) + 1
+    return [f"{kind}: {count} directions carry {mtu} bytes whole" for (kind, mtu), count in counts.items()] + [""]
+
+
+def _row(path: Path) -> list[Cell]:
+    found = path.found
+    said = {
+        "ok": f"ok {found.mtu}",
+        "told": f"told {found.mtu} by {found.by or _own(path)}",
+        "silent": f"silent above {found.mtu}",
+        "unreachable": "unreachable",
+        "inconclusive": "inconclusive",
+        "unassessed": "not assessed",
+    }[found.outcome]
+    return [
+        Cell(path.vantage),
+        Cell(path.target),
+        Cell(said, _TONES.get(found.outcome, "unknown")),
+        Cell(milliseconds(percentile(found.rtts, 0.5))),
+        Cell(milliseconds(percentile(found.rtts, 0.95))),
+        Cell(f"{found.sent - found.received}/{found.sent}" if found.sent else "·"),
+        Cell(f"{path.way.dev} {path.way.mtu}" if path.way.dev else "·"),
+    ]
+
+
+def _own(path: Path) -> str:
+    return "its own kernel, which learned it earlier" if path.way.learned else "its own kernel"
+
+
+def _listed(ends: Sequence[tuple[str, str]], paper: Paper) -> str:
+    more = f" and {len(ends) - _SHOWN} more" if len(ends) > _SHOWN else ""
+    return ", ".join(f"{a} {paper.glyphs.arrow} {b}" for a, b in ends[:_SHOWN]) + more
+
+
+def _wrapped(texts: Sequence[str], paper: Paper) -> list[str]:
+    return [line for text in texts for line in wrap(paper.text(text), paper.width)]
