@@ -135,7 +135,9 @@ class Machines:
         """Boot a machine in its namespace; the caller waits for what it needs of it."""
         command = [
             *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--settings=no"),
-            *("--capability=all", "--resolv-conf=off", "--timezone=off", "--link-journal=no"),
+            # The clock is the whole machine's: a node that could set it would set it for everybody.
+            *("--capability=all", "--drop-capability=CAP_SYS_TIME"),
+            *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
             *(f"--directory={self.root(name)}", f"--hostname={name}", "--console=pipe"),
             f"--machine={self.fabric.netns(name)}",
             f"--network-namespace-path=/run/netns/{self.fabric.netns(name)}",

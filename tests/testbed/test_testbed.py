@@ -98,6 +98,13 @@ def test_nothing_leads_in_or_out(testbed: Testbed) -> None:
     assert {each["dst"] for each in json.loads(router)} == {"192.0.2.0/24", "198.51.100.0/24"}
 
 
+def test_a_node_cannot_set_the_clock(testbed: Testbed) -> None:
+    """The clock is the machine's own: no program on a node has CAP_SYS_TIME, bit 25 of linux/capability.h."""
+    status = testbed.run_on("samwise", ("cat", "/proc/1/status")).stdout
+    bounds = dict(line.split(":\t", 1) for line in status.splitlines())["CapBnd"]
+    assert not int(bounds, 16) >> 25 & 1
+
+
 def test_the_outside_world_answers(testbed: Testbed) -> None:
     """From a node: names resolve, the web server speaks HTTP/2 over TLS, git clones, the registry lists its image."""
     code = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version} %{size_download}")
