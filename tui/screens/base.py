@@ -252,7 +252,7 @@ class LiveScreen(Screen[None]):
                 return subject is not None and subject.kind == "Node" and self.app.reads is not None
             case "look", ("yaml",):
                 return self.subject() is not None and self.app.reads is not None
-            case "look", _:
+            case ("look", _) | ("subject", _):
                 return self.subject() is not None
             case ("prompt", ("/",)) | ("faults", _):
                 return any(True for _ in self.panes())

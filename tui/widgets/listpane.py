@@ -32,6 +32,12 @@ class ListTable(Table):
         self.is_touched |= not quiet
         super().move_to(index, quiet=quiet)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to open only what can be opened."""
+        if action == "select" and isinstance(self.parent, ListPane):
+            return self.parent.subject() is not None
+        return super().check_action(action, parameters)
+
 
 class ListPane(Pane):
     """A pane with one table; subclasses name its columns."""
@@ -79,7 +85,10 @@ class ListPane(Pane):
             self.table.placeholder = Span(f"{self.glyphs.none} {said}", "muted")
         elif not listing.items:
             self.table.placeholder = listing.nothing
+        was_empty = not self.table.count()
         self.table.set_rows(wanted, now)
+        if was_empty != (not wanted):
+            self.post_message(self.Moved())
         if not self.table.is_touched and self.table.cursor:
             self.table.move_to(0, quiet=True)
             self.post_message(self.Moved())
