@@ -121,6 +121,8 @@ class Machine:
         self.name = shape.name
         self.clock = clock
         self.listeners: set[Callable[[str, str], None]] = set()
+        self.journal: list[tuple[float, str]] = []
+        """When and what systemd told of the unit since the world began."""
         self.writes: list[tuple[str, ...]] = []
         """Every command that was to change the node, refused ones too."""
         self.dependents: set[Callable[[], None]] = set()
@@ -176,7 +178,7 @@ class Machine:
         self.unit.started_at = at
         self.unit.n_restarts = 0
         self.set_unit("active", "running")
-        self._emit("journal", f"Started {self.unit.name}.service - Lightweight Kubernetes.")
+        self._tell(at, f"Started {self.unit.name}.service - Lightweight Kubernetes.")
 
     def fail_unit(self, at: float) -> None:
         """Note that k3s exited and that systemd waits to try again."""
@@ -184,7 +186,7 @@ class Machine:
         self.unit.started_at = at
         self.unit.n_restarts += 1
         self.set_unit("activating", "auto-restart")
-        self._emit("journal", f"{self.unit.name}.service: Failed with result 'exit-code'.")
+        self._tell(at, f"{self.unit.name}.service: Failed with result 'exit-code'.")
 
     def attach(self, namespace: str, pod: str, ip: str = "", mtu: int | None = None) -> PodNetns:
         """Give a pod its namespace, as the CNI plugins do: the MTU is that of subnet.env at this moment.
@@ -261,6 +263,10 @@ class Machine:
     def _new_id(self) -> str:
         self._ids += 1
         return hashlib.sha256(f"{self.name}/{self._ids}".encode()).hexdigest()[:32]
+
+    def _tell(self, at: float, text: str) -> None:
+        self.journal.append((at, text))
+        self._emit("journal", text)
 
     def _emit(self, stream: str, line: str) -> None:
         for listener in tuple(self.listeners):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lab import commands, fabric, iproute
 from lab.commands import Call, Done, Program
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
+from lab.journal import journalctl
 from lab.kernel import Kernel, KernelError
 from lab.machine import PodNetns
 
@@ -301,6 +302,7 @@ def _reboot(call: Call) -> Done:
 PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
     "bridge": _bridge,
     "ip": _ip,
+    "journalctl": journalctl,
     "ping": _ping,
     "reboot": _reboot,
     "sudo": _sudo,

@@ -253,3 +253,18 @@ async def test_json_is_iproute2_s(gimli: asyncssh.SSHClientConnection) -> None:
     routes = json.loads(str((await gimli.run("ip -j route show table main")).stdout))
     onlink = [route for route in routes if route["flags"] == ["onlink"]]
     assert [list(route) for route in onlink] == [["dst", "gateway", "dev", "flags"]] * 2
+
+
+async def test_the_journal_tells_starts_of_the_unit() -> None:
+    """``journalctl -u`` has the start that the unit shows, then each restart; another unit has no entries."""
+    async with LabCluster("healthy") as lab:
+        gimli = lab.world.nodes["gimli"]
+        argv = ("journalctl", "-u", "k3s-agent", "-n", "200", "--no-pager", "-o", "short-iso")
+        before = await shell.run_argv(lab.world, gimli, argv)
+        lab.world.restart_unit("gimli")
+        lab.world.restart_unit("gimli")
+        after = await shell.run_argv(lab.world, gimli, argv)
+        other = await shell.run_argv(lab.world, gimli, ("journalctl", "-u", "k3s", "-n", "5"))
+    assert "gimli systemd[1]: Started k3s-agent.service" in before.out
+    assert (before.out.count("Started"), after.out.count("Started")) == (1, 2)
+    assert other.out == "-- No entries --\n"
