@@ -12,12 +12,15 @@ import msgspec
 
 from probes.model.flux import FluxObject, ObjectRef
 from probes.model.secrets import SecretObject
+from probes.model.summary.pulls import WAITING, registry_of
 from probes.rules.codes import RANK
 from probes.rules.dns import COREDNS
 from probes.rules.facts import node_ref
 from probes.rules.finding import Finding
+from probes.rules.images import EGRESS
 from probes.rules.peering import CUTTING
 from probes.rules.places import Places
+from probes.rules.workloads import deployment_of
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -52,6 +55,10 @@ def _there(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
 
 def _overlay(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
     return (ObjectRef("Cluster", "", "overlay"),)
+
+
+def _etcd(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    return (ObjectRef("Cluster", "", "etcd"),)
 
 
 def _coredns(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
@@ -105,6 +112,37 @@ def _store(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     return (item.store,) if item is not None and item.store is not None else (ref,)
 
 
+def _names(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    return (COREDNS,)
+
+
+def _name_hosts(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the nodes whose resolvers CoreDNS passes on to."""
+    return map(node_ref, sorted(set(scene.places.coredns)))
+
+
+def _controller(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the controller that looks after a Flux object, and the one that has its artifact."""
+    own = {"Kustomization": "kustomize-controller", "HelmRelease": "helm-controller"}.get(effect.subject.kind)
+    wanted = {own or "source-controller"}
+    if effect.code in {"flux-artifact-unreachable", "flux-source-no-artifact"}:
+        wanted = {"source-controller"}
+    return {deployment_of(pod) for pod in scene.places.watched if pod.app in wanted}
+
+
+def _images(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name what a failed pull may be found about, for the pods of a Deployment that wait for their images."""
+    found: list[ObjectRef] = []
+    for pod in scene.places.watched:
+        if deployment_of(pod) == effect.subject:
+            for container in pod.containers:
+                if not container.ready and container.waiting_reason in WAITING:
+                    image = container.image
+                    found += (ObjectRef("Image", "", image), ObjectRef("Registry", "", registry_of(image)))
+                    found += (node_ref(pod.node), EGRESS)
+    return found
+
+
 def _edges(causes: Iterable[str], effects: Iterable[str], where: Where) -> list[Edge]:
     effects = tuple(effects)
     return [Edge(cause, effect, where) for cause in causes for effect in effects if cause != effect]
@@ -116,13 +154,33 @@ _LEGS: Final = (
     *("peer-missing", "peer-route-missing", "peer-route-wrong", "peer-neighbor-missing", "peer-mac-stale"),
     *("peer-fdb-missing", "peer-fdb-wrong"),
 )
-_STARTED_BY_K3S: Final = (*_DEVICE, "vxlan-port-not-listening", "vxlan-peerless", "peer-missing", *_LEGS[1:])
+_STARTED_BY_K3S: Final = (*_DEVICE, "vxlan-port-not-listening", "vxlan-peerless", "subnet-env-missing")
 _FLUX_FAILURES: Final = tuple(code for code in RANK if code.startswith("flux-"))
+_NODE_DEAD: Final = (
+    *("unit-not-active", "node-not-ready", "node-lease-stale", "pod-cidr-missing", "subnet-env-missing"),
+    "subnet-env-foreign",
+)
+_PULLS: Final = tuple(code for code in RANK if code.startswith("image-"))
+_BY_CONTROLLER: Final = (
+    *("flux-never-handled", "flux-generation-behind", "flux-progressing", "flux-request-unhandled"),
+    *("flux-consumer-behind", "flux-artifact-unreachable", "flux-source-no-artifact"),
+)
+_ON_THE_WAY: Final = (
+    *("flux-source-dns", "flux-connect-timeout", "flux-tls-stall", "flux-fetch-stalled", "flux-fetch-timeout"),
+    *("flux-artifact-unreachable", "image-pull-timeout", "image-pull-broken-off", "secret-store-timeout"),
+)
+"""What packets that are dropped on a node may do to those that run there."""
 _STORES: Final = tuple(code for code in RANK if code.startswith("secret-store-") and code != "secret-store-unproven")
 _BY_SOURCE: Final = ("flux-source-no-artifact", "flux-dependency-not-ready", "flux-stale")
 
 EDGES: Final[tuple[Edge, ...]] = (
-    *_edges(("unit-not-active",), ("node-not-ready", *_DEVICE), _here),
+    *_edges(("unit-not-active",), ("node-not-ready", "node-lease-stale", "subnet-env-missing", *_DEVICE), _here),
+    *_edges(("node-not-ready", "node-lease-stale"), ("node-unreachable",), _here),
+    *_edges(("unit-starting",), ("node-not-ready", *_STARTED_BY_K3S), _here),
+    *_edges(("unit-not-active", "node-not-ready", "etcd-not-voter"), ("etcd-quorum",), _there),
+    *_edges(("etcd-quorum",), ("api-unreachable",), _etcd),
+    *_edges(("pod-cidr-missing",), ("flannel-annotation-missing", "subnet-env-missing", *_DEVICE), _here),
+    *_edges(_DEVICE, ("k3s-keeps-no-device",), _here),
     *_edges(("vxlan-underlay-down", *_DEVICE), ("vxlan-port-not-listening", "vxlan-peerless", *_LEGS), _here),
     *_edges(("vxlan-underlay-down",), _DEVICE, _here),
     *_edges(("vxlan-local-gone",), ("public-ip-stale", "vxlan-underlay-wrong"), _here),
@@ -144,6 +202,13 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("flannel-mtu-mismatch",), ("flannel-mtu-differs",), _there),
     *_edges(("uplink-mtu-differs",), ("flannel-mtu-differs",), _overlay),
     *_edges(("flannel-mtu-mismatch", "overlay-exceeds-underlay"), ("flux-artifact-unreachable",), _artifact_path),
+    *_edges(("coredns-unreachable", "coredns-not-ready"), ("cluster-dns-unanswered", "secret-store-dns"), _names),
+    *_edges(("coredns-not-ready", "cluster-dns-unanswered"), ("flux-source-dns", "secret-store-dns"), _names),
+    *_edges(("resolver-fallback", "resolver-loopback"), ("flux-source-no-such-host", "coredns-not-ready"), _name_hosts),
+    *_edges(_NODE_DEAD, ("coredns-not-ready", "flux-controller-not-ready"), _there),
+    *_edges(_PULLS, ("flux-controller-not-ready", "coredns-not-ready"), _images),
+    *_edges(("flux-controller-not-ready",), _BY_CONTROLLER, _controller),
+    *_edges(("conntrack-full",), _ON_THE_WAY, _there),
     *_edges(_FLUX_FAILURES, _BY_SOURCE, _upstream),
     *_edges(_STORES, ("secret-outage", "secret-degraded", "secret-not-ready"), _store),
 )

@@ -52,7 +52,12 @@ def test_a_missing_device_is_one_critical_problem_not_one_a_peer() -> None:
     (problem,) = judged.findings
     assert (problem.code, problem.subject.name) == ("vxlan-link-missing", "samwise")
     assert "flannel.1 does not exist: no pod there reaches another node's pods" in problem.summary
-    assert {s.code for s in problem.symptoms} == {"vxlan-port-not-listening", "vxlan-peerless", "peer-unreachable"}
+    assert {s.code for s in problem.symptoms} == {
+        "vxlan-port-not-listening",
+        "vxlan-peerless",
+        "peer-unreachable",
+        "k3s-keeps-no-device",
+    }
 
 
 def test_an_incomplete_peer_is_critical_and_says_why() -> None:

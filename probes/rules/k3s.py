@@ -1,0 +1,219 @@
+"""k3s: the unit and its restarts, what the kubelet says of the node, etcd's voters, and versions known to be bad."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from probes.model.flux import ObjectRef
+from probes.model.kube import Lease, Node
+from probes.model.snapshot import KUBE, Snapshot
+from probes.rules.facts import MOST_EVIDENCE, NodeFacts, lasting, listed, node_ref
+from probes.rules.finding import Evidence, Finding, NodeView, Severity
+
+SLOW_START: Final = 300.0
+"""Seconds that k3s may take to start before it is more than a note; a large database takes longer."""
+FLAPPING: Final = 3
+"""Restarts by systemd since the unit was last started by hand."""
+RECENT: Final = 900.0
+"""Seconds within which the last of them must lie."""
+LEASE_SLACK: Final = 15.0
+"""Seconds beyond its duration that a lease may lag behind the newest one: clocks differ."""
+_PRESSURES: Final = ("DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable")
+_FULL: Final = 0.9
+_DROPPING: Final = 0.99
+_RECREATES: Final = {33: 13, 34: 9, 35: 6, 36: 2}
+"""By minor version, the first patch of k3s that makes a deleted device again (k3s PR 14086)."""
+_VERSION: Final = re.compile(r"v?1\.(\d{1,3})\.(\d{1,3})")
+
+
+def judge_k3s(facts: NodeFacts) -> Iterator[Finding]:
+    """Judge one node's unit, conditions and connection tracking."""
+    yield from _judge_unit(facts)
+    if facts.node is not None:
+        yield from _judge_conditions(facts, facts.node)
+    yield from _judge_version(facts)
+    table = facts.network.conntrack if facts.network else None
+    if table is not None and table.maximum > 0 and table.count >= _FULL * table.maximum:
+        yield facts.finding(
+            "conntrack-full",
+            Severity.CRITICAL if table.count >= _DROPPING * table.maximum else Severity.WARNING,
+            f"the connection tracking table is {100 * table.count // table.maximum} % full: when it is full, new "
+            "connections are dropped without a word",
+            facts.seen(
+                "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+                f"{table.count} of {table.maximum}",
+            ),
+            refutes="nf_conntrack_count is well below nf_conntrack_max, and dmesg has no 'table full'",
+        )
+
+
+def _judge_unit(facts: NodeFacts) -> Iterator[Finding]:
+    unit, seen_at = facts.row.unit, facts.row.seen_at
+    if unit is None or unit.active_state in {"", "reloading"}:
+        return
+    state = f"{unit.active_state} ({unit.sub_state})"
+    shown = facts.seen(
+        f"systemctl show {unit.name}",
+        f"ActiveState={unit.active_state} SubState={unit.sub_state} NRestarts={unit.n_restarts}",
+    )
+    since = seen_at - unit.started_at if seen_at is not None and unit.started_at is not None else None
+    often = (unit.n_restarts or 0) >= FLAPPING
+    if unit.active_state == "active":
+        if often and since is not None and since < RECENT:
+            said = f"systemd has restarted {unit.name} {unit.n_restarts} times by itself, last {lasting(since)} ago"
+            yield facts.finding("unit-flapping", Severity.WARNING, said, shown, refutes="NRestarts stays as it is")
+        return
+    refutes = f"systemctl is-active {unit.name} says active"
+    passing = unit.active_state == "deactivating" or (
+        unit.active_state == "activating" and unit.sub_state != "auto-restart"
+    )
+    if passing and not often:
+        late = unit.active_state == "activating" and (since is None or since > SLOW_START)
+        what = "starting" if unit.active_state == "activating" else "being stopped"
+        how = f" for {lasting(since)}" if since is not None and what == "starting" else ""
+        said = f"{unit.name} is {what}{how}" + ("; a large database can make that long, do not kill it" if late else "")
+        yield facts.finding("unit-starting", Severity.WARNING if late else Severity.NOTE, said, shown, refutes=refutes)
+        return
+    again = f", and was restarted {unit.n_restarts} times by systemd" if often else ""
+    yield facts.finding(
+        "unit-not-active", Severity.CRITICAL, f"unit {unit.name} is {state}{again}", shown, refutes=refutes
+    )
+
+
+def _judge_conditions(facts: NodeFacts, node: Node) -> Iterator[Finding]:
+    if node.ready != "True":
+        condition = node.condition("Ready")
+        why = f": {condition.reason}: {condition.message}" if condition else ": it has no Ready condition"
+        yield facts.finding(
+            "node-not-ready",
+            Severity.CRITICAL,
+            f"the node is not Ready ({node.ready}){why}",
+            facts.told(f"Ready={node.ready}{why}"),
+            refutes=f"kubectl get node {node.name} says Ready, with a lease renewed since",
+        )
+    for kind in _PRESSURES:
+        condition = node.condition(kind)
+        if condition is not None and condition.status == "True":
+            yield facts.finding(
+                "node-pressure",
+                Severity.WARNING,
+                f"{kind}: {condition.message or condition.reason}",
+                facts.told(f"{kind}=True {condition.reason}: {condition.message}"),
+                refutes=f"the condition {kind} is False",
+            )
+    voter = node.condition("EtcdIsVoter")
+    if voter is not None and voter.status == "False":
+        yield facts.finding(
+            "etcd-not-voter",
+            Severity.WARNING,
+            f"not a voter of etcd: {voter.reason}",
+            facts.told(f"EtcdIsVoter=False: {voter.reason}: {voter.message}"),
+            refutes="the condition EtcdIsVoter is True; it may lag by five minutes",
+        )
+
+
+def _judge_version(facts: NodeFacts) -> Iterator[Finding]:
+    """Say where a device that is gone will not come back by itself."""
+    found = _VERSION.match(facts.row.version)
+    if found is None or facts.row.overlay_state != "missing":
+        return
+    minor, patch = int(found[1]), int(found[2])
+    first = _RECREATES.get(minor)
+    if (first is not None and patch < first) or minor < min(_RECREATES):
+        fixed = f"1.{minor}.{first}" if first is not None else "1.33.13"
+        yield facts.finding(
+            "k3s-keeps-no-device",
+            Severity.NOTE,
+            f"k3s {facts.row.version} never makes a deleted {facts.row.overlay} again by itself; {fixed} does",
+            facts.told(f"kubeletVersion {facts.row.version}"),
+            refutes="journalctl shows no 'external interface  not found, retrying in 30s'",
+        )
+
+
+def judge_servers(snapshot: Snapshot, views: Mapping[str, NodeView]) -> Iterator[Finding]:
+    """Judge what the API says of all nodes together: etcd's quorum, versions, and leases that are not renewed."""
+    if snapshot.source(f"{KUBE}nodes").at is None:
+        return
+    yield from _judge_quorum(snapshot)
+    yield from _judge_skew(snapshot)
+    yield from _judge_leases(snapshot.nodes, snapshot.leases, views, snapshot.source(f"{KUBE}leases").at)
+
+
+def _judge_quorum(snapshot: Snapshot) -> Iterator[Finding]:
+    members = [node for node in snapshot.nodes.values() if "etcd" in node.roles]
+    if len(members) < 3:  # noqa: PLR2004 - with one or two, every loss is an outage anyway
+        return
+    lost = [n.name for n in members if n.ready != "True" or ((c := n.condition("EtcdIsVoter")) and c.status == "False")]
+    quorum, whole = len(members) // 2 + 1, len(members) - len(lost)
+    if not lost or whole > quorum:
+        return
+    at = snapshot.source(f"{KUBE}nodes").at
+    seen = tuple(Evidence(f"Node/{name}", "not Ready, or no voter", "API", at) for name in lost[:MOST_EVIDENCE])
+    gone = whole < quorum
+    said = (
+        f"etcd has {whole} of {len(members)} members, fewer than its quorum of {quorum}: nothing can be written"
+        if gone
+        else f"etcd has {whole} of {len(members)} members, exactly its quorum: one more restart stops the API"
+    )
+    yield Finding(
+        "etcd-quorum",
+        Severity.CRITICAL if gone else Severity.WARNING,
+        ObjectRef("Cluster", "", "etcd"),
+        said,
+        seen,
+        "every server is Ready and has EtcdIsVoter True",
+        about=tuple(lost[:MOST_EVIDENCE]),
+    )
+
+
+def _judge_skew(snapshot: Snapshot) -> Iterator[Finding]:
+    """Servers may be newer than agents, never the other way round."""
+    versions: dict[str, tuple[list[str], list[str]]] = {}
+    for node in snapshot.nodes.values():
+        server = bool({"control-plane", "master", "etcd"} & set(node.roles))
+        versions.setdefault(node.kubelet_version, ([], []))[0 if server else 1].append(node.name)
+    parsed = {text: (int(m[1]), int(m[2])) for text in versions if (m := _VERSION.match(text))}
+    servers = [parsed[text] for text, (mine, _) in versions.items() if mine and text in parsed]
+    if not servers:
+        return
+    oldest = min(servers)
+    ahead = [
+        name
+        for text, (_, agents) in versions.items()
+        if text in parsed and parsed[text][0] > oldest[0]
+        for name in agents
+    ]
+    if ahead:
+        names = sorted(ahead)
+        at = snapshot.source(f"{KUBE}nodes").at
+        yield Finding(
+            "k3s-version-skew",
+            Severity.WARNING,
+            ObjectRef("Cluster", "", "k3s"),
+            f"{listed(names)}: an agent of a newer minor version than a server's 1.{oldest[0]}",
+            tuple(Evidence(f"Node/{n}", snapshot.nodes[n].kubelet_version, "API", at) for n in names[:MOST_EVIDENCE]),
+            "kubectl get nodes shows no agent newer than the oldest server",
+            about=tuple(names[:MOST_EVIDENCE]),
+        )
+
+
+def _judge_leases(
+    nodes: Mapping[str, Node], leases: Mapping[str, Lease], views: Mapping[str, NodeView], at: float | None
+) -> Iterator[Finding]:
+    """Judge leases by the newest one, not by our clock; a Node stays Ready for 40 s and more after its kubelet."""
+    renewed = [lease.renewed_at for name, lease in leases.items() if name in nodes and lease.renewed_at is not None]
+    if len(renewed) < 2:  # noqa: PLR2004 - one lease has nothing to be held against
+        return
+    newest = max(renewed)
+    for name in views:
+        node, lease = nodes.get(name), leases.get(name)
+        if node is None or lease is None or lease.renewed_at is None or node.ready != "True":
+            continue
+        lag = newest - lease.renewed_at
+        if lag > (lease.duration or 40) + LEASE_SLACK:
+            said = f"its kubelet has not renewed its lease for {lasting(lag)}, though the node still says Ready"
+            seen = Evidence(
+                f"kubectl -n kube-node-lease get lease {name} -o yaml", f"renewTime {lasting(lag)} old", "API", at
+            )
+            refutes = "renewTime moves every ten seconds"
+            yield Finding("node-lease-stale", Severity.WARNING, node_ref(name), said, (seen,), refutes)
