@@ -1,10 +1,11 @@
 """dns: whether the pods that answer names can be reached, and from where."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from probes.model.flux import ObjectRef
 from probes.rules.facts import MOST_EVIDENCE, listed
+from probes.rules.failures import failure_of
 from probes.rules.finding import Evidence, Finding, NodeView, Severity
 from probes.rules.peering import CUTTING
 from probes.rules.places import Places
@@ -46,3 +47,45 @@ def judge_coredns(views: Mapping[str, NodeView], places: Places, at: float | Non
 
 def _is_cut(view: NodeView) -> bool:
     return any(finding.code in _CUT and finding.severity is Severity.CRITICAL for finding in view.findings)
+
+
+_LOOKUPS: Final = frozenset({"flux-source-dns", "secret-store-dns"})
+"""What is found where a pod's lookup was not answered; a node's own, as for images, is another matter."""
+_KNOWN: Final = frozenset({"coredns-unreachable", "coredns-not-ready"})
+
+
+def judge_lookups(found: Iterable[Finding], places: Places, at: float | None) -> Iterator[Finding]:
+    """Name the cluster's DNS where pods complain of it and nothing that was found explains why.
+
+    ``found``: all other findings. The address after "on" in "lookup NAME on ADDRESS:53" is whom Go asked.
+    """
+    quotes: dict[str, list[Evidence]] = {}
+    for finding in found:
+        if finding.code in _KNOWN and finding.severity is not Severity.NOTE:
+            return
+        if finding.code in _LOOKUPS:
+            for quote in finding.evidence:
+                failure = failure_of(quote.excerpt)
+                if failure is not None and failure.kind == "dns" and failure.resolver:
+                    quotes.setdefault(failure.resolver, []).append(quote)
+    for resolver, seen in quotes.items():
+        yield _unanswered(resolver, seen, places, at)
+
+
+def _unanswered(resolver: str, seen: list[Evidence], places: Places, at: float | None) -> Finding:
+    hosts = sorted(set(places.coredns))
+    where = f"CoreDNS runs on {listed(hosts)}" if hosts else "where CoreDNS runs is not known"
+    told = Evidence("kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide", where, "API", at)
+    return Finding(
+        "cluster-dns-unanswered",
+        Severity.WARNING,
+        COREDNS,
+        f"{resolver} does not answer pods' lookups, and nothing that was found explains it: {where}",
+        (*seen[: MOST_EVIDENCE - 1], told),
+        "nslookup kubernetes.default from a pod on the controller's node is answered, ten times out of ten",
+        detail="The last attempts may be a quarter of an hour old. Compare CoreDNS's pod address with the service "
+        "address from "
+        "the same pod: the one answered and the other not is kube-proxy or checksum offload on flannel.1, neither is "
+        "the way.",
+        about=tuple(hosts[:MOST_EVIDENCE]),
+    )

@@ -7,7 +7,7 @@ import msgspec
 
 from probes.model.kube import Pod
 
-_COREDNS: Final = frozenset({"kube-dns", "coredns"})
+COREDNS_APPS: Final = frozenset({"kube-dns", "coredns"})
 _FLUX: Final = ("source-controller", "kustomize-controller", "helm-controller")
 
 
@@ -20,6 +20,8 @@ class Places(msgspec.Struct, frozen=True):
     """By name of a Flux controller, its nodes."""
     namespaces: Mapping[str, frozenset[str]] = {}
     """The nodes that have pods of a namespace."""
+    watched: tuple[Pod, ...] = ()
+    """The pods of CoreDNS and of the Flux controllers, on a node or not yet."""
 
     def controller(self, name: str) -> tuple[str, ...]:
         """Tell where a Flux controller runs."""
@@ -31,11 +33,17 @@ def places_of(pods: Mapping[str, Pod]) -> Places:
     coredns: list[str] = []
     controllers: dict[str, list[str]] = {}
     namespaces: dict[str, set[str]] = {}
+    watched: list[Pod] = []
     for pod in pods.values():
-        if not pod.node or pod.deleting or pod.phase in {"Succeeded", "Failed"}:
+        if pod.deleting or pod.phase in {"Succeeded", "Failed"}:
+            continue
+        dns = pod.app in COREDNS_APPS and pod.namespace == "kube-system"
+        if dns or pod.app in _FLUX:
+            watched.append(pod)
+        if not pod.node:
             continue
         namespaces.setdefault(pod.namespace, set()).add(pod.node)
-        if pod.app in _COREDNS and pod.namespace == "kube-system":
+        if dns:
             coredns.append(pod.node)
         elif pod.app in _FLUX:
             controllers.setdefault(pod.app, []).append(pod.node)
@@ -43,4 +51,5 @@ def places_of(pods: Mapping[str, Pod]) -> Places:
         tuple(sorted(coredns)),
         {name: tuple(sorted(nodes)) for name, nodes in controllers.items()},
         {name: frozenset(nodes) for name, nodes in namespaces.items()},
+        tuple(sorted(watched, key=lambda pod: (pod.namespace, pod.name))),
     )
