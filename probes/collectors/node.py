@@ -21,7 +21,7 @@ from probes.collectors import (
     sysctls,
     unit,
 )
-from probes.collectors.reading import Outputs, Unreadable
+from probes.collectors.reading import Outputs, Unreadable, brief
 from probes.model.network import NodeNetwork
 from probes.transports.base import ConnectionLost, Transport
 
@@ -98,5 +98,8 @@ async def collect(transport: Transport, *, timeout: float) -> NodeNetwork:
     stdout, stderr = (text.encode("utf-8", "surrogatepass") for text in (done.stdout, done.stderr))
     outputs = batch.split(stdout, stderr, nonce, STEPS)
     if not outputs:
-        raise ConnectionLost(f"{transport.host} ran none of the commands: is its login shell able to run `sh -s`?")
+        words = brief(next((line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()), "nothing"))
+        raise ConnectionLost(
+            f"{transport.host} ran none of the commands and said: {words}: is its login shell able to run `sh -s`?"
+        )
     return parse(outputs)

@@ -87,6 +87,8 @@ def _refusal(outputs: Outputs, command: str, words: str) -> str:
     """Say what sudo said: it may not be given, or not find the command."""
     if words.endswith("command not found"):
         return f"`{command}` is not installed on the node"
+    if words == "not found" or words.endswith("'sudo': No such file or directory"):
+        return "needs root, and the node has no sudo: log in as root, or install sudo there"
     user = outputs.get("user")
     whom = brief(user.stdout) if user is not None and user.returncode == 0 else ""
     return f"needs root, and sudo -n does not give it to {whom or 'this user'}: {words}"

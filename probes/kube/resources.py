@@ -161,7 +161,7 @@ async def fetch(
         async with asyncio.timeout(timeout):
             listing = await read_list(api, resource, timeout=timeout)
     except TimeoutError:
-        why = f"{api.server}{resource.path} was not read to its end within {timeout:g} s; try a longer --timeout"
+        why = f"{api.server}{resource.path} did not answer in full within {timeout:g} s; try a longer --timeout"
         return (Failed(resource.source, clock(), why, "timeout"),)
     except ApiError as error:
         return (Failed(resource.source, clock(), str(error), error.kind),)

@@ -88,6 +88,9 @@ async def connected(place: Place, *, watch: bool = False) -> AsyncIterator[Clust
         raise PlaceError(str(error)) from error
     settings = place.settings.context(api.context)
     hosts = Hosts(place, settings)
+    if place.ssh_config is not None and not place.ssh_config.is_file():
+        await api.close()
+        raise PlaceError(f"{place.ssh_config} is no file; give --ssh-config a configuration of ssh, or leave it out")
     names = () if place.demo else tuple(settings.nodes)
     try:
         yield Cluster(Wires(api, hosts.transport, names=names, only=place.nodes))

@@ -219,8 +219,9 @@ def _gaps(judged: Diagnosis, paper: Paper) -> Iterator[str]:
     lines = []
     alike: dict[str, list[Gap]] = {}
     for gap in judged.gaps:
-        away = gap.where == "API" and judged.snapshot.source(f"kube/{gap.what}").status in {"unreachable", "timeout"}
-        alike.setdefault("API" if away else f"{gap.where} {gap.what}", []).append(gap)
+        status = judged.snapshot.source(f"kube/{gap.what}").status if gap.where == "API" else ""
+        cause = {"unreachable": "away", "timeout": "away", "restricted": "restricted"}.get(status, gap.reason)
+        alike.setdefault(f"API {cause}" if status else f"{gap.where} {gap.what}", []).append(gap)
     for gap, *others in alike.values():
         state = judged.snapshot.source(f"{NODE}{gap.where}" if gap.what == "node" else f"kube/{gap.what}")
         held = "; what is shown of it is old" if state.at is not None and state.status != "ok" else ""

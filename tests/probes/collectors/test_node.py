@@ -236,5 +236,5 @@ async def test_collect_is_one_round_trip() -> None:
 
 async def test_collect_of_a_login_that_runs_nothing() -> None:
     """A login shell that prints words and runs no command is an error of the wire, not a node without facts."""
-    with pytest.raises(ConnectionLost, match="node-1 ran none of the commands"):
+    with pytest.raises(ConnectionLost, match="node-1 ran none of the commands and said: "):
         await node.collect(Wire(b"This account is currently not available.\n"), timeout=5)

@@ -248,6 +248,16 @@ PARSERS: dict[str, Callable[[Outputs], object]] = {
         (143, "Terminated", "did not end within its time limit"),
         (batch.CUT_OFF, "", "ended inside"),
         (batch.TOO_LONG, "", "more than can be held"),
+        (
+            1,
+            "sudo: timeout: failed to run command 'sudo': No such file or directory",
+            "needs root, and the node has no sudo: log in as root, or install sudo there",
+        ),
+        (
+            1,
+            "sudo: sh: 12: sudo: not found",
+            "needs root, and the node has no sudo: log in as root, or install sudo there",
+        ),
         (1, "sudo: a password is required", "needs root, and sudo -n does not give it to ops: a password is required"),
         (1, "Permission denied\x1b[2J", "failed with status 1: Permission denied␛[2J"),
         (255, 'Option "-j" is unknown, try "ip -help".', "failed with status 255: Option"),
