@@ -1,13 +1,10 @@
 """What a glance judges by besides the overlay and Flux: sources that answer, readiness, k3s and image pulls."""
 
 from collections.abc import Iterator
-from typing import Final
 
-from probes.model.flux import ObjectRef
-from probes.model.snapshot import KUBE, NODE, Snapshot
 from probes.rules.facts import NodeFacts
 from probes.rules.facts import node_ref as node_ref  # noqa: PLC0414 - part of what this module offers
-from probes.rules.finding import Evidence, Finding, Severity
+from probes.rules.finding import Finding, Severity
 from probes.rules.peering import describe_peer as describe_peer  # noqa: PLC0414 - likewise
 from probes.rules.sources import judge_sources as judge_sources  # noqa: PLC0414 - likewise
 

@@ -21,7 +21,7 @@ class PullFailure(msgspec.Struct, frozen=True):
     last_at: float | None = None
 
 
-_WAITING: Final = frozenset(
+WAITING: Final = frozenset(
     {
         "ErrImagePull",
         "ImagePullBackOff",
@@ -32,6 +32,7 @@ _WAITING: Final = frozenset(
         "SignatureValidationFailed",
     }
 )
+"""Reasons for which a container waits for its image (kubernetes pkg/kubelet/images/types.go)."""
 
 
 def registry_of(image: str) -> str:
@@ -69,7 +70,7 @@ def summarize_pulls(snapshot: Snapshot) -> tuple[PullFailure, ...]:
     groups: dict[tuple[str, str, str], list[tuple[str, str, float | None]]] = {}
     for pod in snapshot.pods.values():
         for container in pod.containers:
-            if container.waiting_reason in _WAITING:
+            if container.waiting_reason in WAITING:
                 told = _most_telling(events.get((pod.namespace, pod.name), ()), container.image)
                 message = _message(told, container)
                 group = (registry_of(container.image), container.image, pod.node)

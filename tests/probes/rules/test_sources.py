@@ -36,6 +36,24 @@ def test_one_resource_that_fails_is_a_warning() -> None:
     assert judged.verdict is Verdict.WARNING
 
 
+def test_rights_that_are_missing_are_one_finding_with_all_their_evidence() -> None:
+    """Each resource is refused in its own words; who is restricted reads one finding, and every refusal as evidence."""
+    sources = ["kube/leases", "kube/pods", "kube/pull_events", *(kind.source for kind in KINDS)]
+    judged = diagnose(fold(healthy(), [Failed(s, AT, f"403: {s} is forbidden", "restricted") for s in sources]))
+    (finding,) = judged.findings
+    assert finding.code == "resource-unread"
+    assert [seen.excerpt for seen in finding.evidence] == [f"403: {s} is forbidden" for s in sorted(sources)]
+    assert finding.summary.endswith("and 12 more cannot be read: 403: kube/flux/Bucket is forbidden")
+
+
+def test_one_cause_is_one_finding() -> None:
+    """A plugin that gives no credentials fails every resource with one sentence, which is told once."""
+    failed = [Failed(s, AT, "the exec plugin ended with 1", "failed") for s in SOURCES]
+    other = Failed("kube/leases", AT, "garbage", "failed")
+    judged = diagnose(fold(healthy(), [*failed, other]))
+    assert [f.summary.rpartition(": ")[2] for f in judged.findings] == ["the exec plugin ended with 1", "garbage"]
+
+
 def test_to_be_refused_the_nodes_is_no_outage() -> None:
     """Missing rights are told as such: the API is there."""
     judged = diagnose(fold(healthy(), [Failed("kube/nodes", AT, "403: forbidden", "restricted")]))
