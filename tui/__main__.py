@@ -29,20 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"underlay: {error}\n")
         return 3
     except Exception as error:  # noqa: BLE001 - Python's own status for this is 1, which would say: warnings
-        sys.stderr.write(f"underlay: this is a defect, please report it: {_where(error)}\n")
+        import time  # noqa: PLC0415
+
+        from tui.defects import admit  # noqa: PLC0415
+
+        sys.stderr.write(f"underlay: {admit(error, time.time())}\n")
         return 3
-
-
-def _where(error: BaseException) -> str:
-    """Say in one line what went wrong and where; of a group, its first."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {said if said.isprintable() else ascii(said)} ({place})"
 
 
 def _run(parsed: arguments.Arguments) -> int:

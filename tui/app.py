@@ -1,6 +1,8 @@
 """UnderlayApp: holds the newest diagnosis of one cluster and the screens that show it."""
 
 import asyncio
+import sys
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar, Final
@@ -18,6 +20,7 @@ from probes.model.snapshot import Snapshot
 from probes.rules.diagnose import diagnose
 from probes.rules.finding import Diagnosis
 from tui import commands
+from tui.defects import admit
 from tui.format import UNICODE, Glyphs
 from tui.remembered import Remembered, keep
 from tui.screens import OVERVIEW, Entry, find, make, screen_of
@@ -159,6 +162,14 @@ class UnderlayApp(LiveApp):
         if defect not in self._admitted:
             self._admitted.add(defect)
             self.notify(f"{defect}; what is shown is as it was before", severity="error", timeout=60, markup=False)
+
+    def _fatal_error(self) -> None:
+        """End with one sentence; Textual would print the values of every variable, a token among them."""
+        error = self._exception or sys.exception()
+        if error is not None:
+            self.failure = admit(error, time.time())
+        self._return_code = 3
+        self._close_messages_no_wait()
 
     def open(self, ref: ObjectRef) -> None:
         """Show an object where its kind is shown, else describe it."""
