@@ -186,6 +186,7 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("vxlan-local-gone",), ("public-ip-stale", "vxlan-underlay-wrong"), _here),
     *_edges((*_CUT, *_LEGS), ("peer-unreachable", "peer-one-way"), _here),
     *_edges(("vxlan-mac-differs",), ("peer-mac-stale",), _there),
+    *_edges(("public-ip-stale",), ("peer-fdb-wrong",), _there),
     *_edges(("overlay-leftover-device",), ("peer-route-wrong",), _here),
     *_edges(_CUT, ("coredns-unreachable",), _there),
     *_edges(("coredns-unreachable",), ("flux-source-dns",), _coredns),
