@@ -16,7 +16,7 @@ from tui.widgets.columns import Column
 from tui.widgets.items import Item, Listing
 
 COLUMNS: Final = (
-    Column("subject", "SUBJECT", least=16, most=30),
+    Column("subject", "SUBJECT", least=16, most=26),
     Column("summary", "WHAT IS WRONG", least=24, most=400, grow=True),
     Column("since", "SINCE", least=5, most=7, right=True, priority=1),
 )

@@ -1,4 +1,4 @@
-"""Kinds of Flux objects by the short names that operators type."""
+"""Kinds of objects by the short names that operators type."""
 
 from typing import Final
 
@@ -11,5 +11,6 @@ KINDS: Final = {
     "ExternalArtifact": "artifact",
     "Kustomization": "ks",
     "HelmRelease": "hr",
+    "Deployment": "deploy",
 }
-"""As the flux command abbreviates them."""
+"""As the flux command and kubectl abbreviate them."""
