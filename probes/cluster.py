@@ -17,7 +17,7 @@ from probes.model.kube import Node
 from probes.model.observation import Failed, Observed
 from probes.model.snapshot import KUBE, NODE, Snapshot, fold
 from probes.model.text import clean
-from probes.transports.base import TimedOut, Transport, TransportError, Unreachable
+from probes.transports.base import CommandRefused, TimedOut, Transport, TransportError, Unreachable
 
 Observation = Observed[Any] | Failed
 
@@ -59,6 +59,8 @@ class Cluster:
     def __init__(self, wires: Wires, *, clock: Callable[[], float] = time.time) -> None:
         self._wires = wires
         self._clock = clock
+        self._crowded: set[str] = set()
+        """Nodes whose sshd would not start a command, perhaps because what listens there takes the only session."""
         self.snapshot = Snapshot(context=wires.api.context, server=wires.api.server, at=clock())
 
     @property
@@ -183,6 +185,8 @@ class Cluster:
         except TimeoutError:
             return Failed(source, self._clock(), f"{name} did not answer within {timeout:g} s", "timeout")
         except TransportError as error:
+            if isinstance(error, CommandRefused):
+                self._crowded.add(name)
             return Failed(source, self._clock(), str(error), _kind(error))
         except Exception as error:  # noqa: BLE001 - the edge of a source: one node's answer must not end the others
             why = clean(f"{type(error).__name__}: {error}")[:200]
@@ -202,10 +206,14 @@ class Cluster:
         changed = asyncio.Event()
         failures, settle = 0, SETTLE
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(name, changed))
+            listening = tasks.create_task(self._listen(name, changed))
             while True:
                 changed.clear()
                 observation = await self._ask_node(name, _COMMANDS, _COLLECT, _COLLECT)
+                if name in self._crowded and not listening.done():
+                    listening.cancel()  # facts go before events: from now on it is polled
+                    await asyncio.sleep(SETTLE)
+                    continue
                 await queue.put(observation)
                 failures = failures + 1 if isinstance(observation, Failed) else 0
                 settle = await self._wait(changed, failures, settle)

@@ -214,6 +214,21 @@ async def test_a_dead_node_is_tried_at_growing_distances(hosts: ScriptedHosts, m
 
 
 @pytest.mark.usefixtures("quick")
+async def test_a_node_with_room_for_one_session_is_polled(
+    hosts: ScriptedHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where sshd has MaxSessions 1, listening would keep every fact out: it gives way, and polling goes on."""
+    monkeypatch.setattr(module, "POLL", 0.05)
+    node = hosts["boromir"]
+    node.sessions = 1
+    async with followed(Cluster(hosts.wires(ScriptedApi("boromir")))) as seen:
+        await until(lambda: node.asked > 3, "it is asked again and again")
+        node.mtu = 1400
+        await seen(lambda now: (status(now, "boromir"), mtu(now, "boromir")) == ("ok", 1400), "new facts")
+        assert node.listeners == 0
+
+
+@pytest.mark.usefixtures("quick")
 async def test_the_commands_of_a_node_end_before_all_is_given_up(hosts: ScriptedHosts) -> None:
     """The wire's own time limit ends a command, and with it a connection that hangs; ours is only behind it."""
     async with followed(Cluster(hosts.wires(ScriptedApi("boromir")))) as seen:

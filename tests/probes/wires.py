@@ -11,7 +11,7 @@ from probes.kube.errors import ApiUnreachable, Gone
 from probes.kube.http import GET_TIMEOUT, IDLE_TIMEOUT, Query
 from probes.model.kube import Node
 from probes.model.observation import Completed
-from probes.transports.base import TransportError
+from probes.transports.base import CommandRefused, TransportError
 
 NODES = "/api/v1/nodes"
 _CAPTURES = Path(__file__).parent / "collectors" / "captures"
@@ -122,6 +122,8 @@ class ScriptedNode:
         self.mtu = 1450
         self.failure: Exception | None = None
         self.hangs = False
+        self.sessions = 10
+        """MaxSessions of its sshd."""
         self.listeners = 0
         self.told: asyncio.Queue[str | TransportError] = asyncio.Queue()
 
@@ -130,6 +132,8 @@ class ScriptedNode:
         self.limits.append(timeout)
         if self.hangs:
             await asyncio.Event().wait()
+        if self.listeners >= self.sessions:
+            raise CommandRefused(f"{self.host} does not start commands: check MaxSessions")
         if self.failure is not None:
             raise self.failure
         nonce = stdin[2:34].decode()
