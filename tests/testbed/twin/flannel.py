@@ -255,6 +255,10 @@ class Peers:
             remove_peer(before)
             del self._programmed[name]
         if peer:
-            add_peer(peer)
             self._programmed[name] = peer
+            try:
+                add_peer(peer)
+            except kernel.CommandError as error:  # told, and not tried again before the Node changes
+                print(f"failed to add subnet {peer.subnet}: {error}")
+                return
             print(f"Subnet added: {peer.subnet} via {peer.public_ip}")

@@ -1,0 +1,1 @@
+"""The fault matrix: what breaks a real cluster, one file a fault, and what underlay must call it."""
