@@ -126,6 +126,8 @@ def from_status(status: int, body: bytes | bytearray, server: str, path: str) ->
             error = Throttled(f"{server} asks to be left alone for a while{said}; it is retried")
         case 504:
             error = ApiTimeout(f"{where} did not answer in time{said}; it is retried")
+        case 400 if b"HTTP request to an HTTPS server" in body:  # net/http's words, and its only ones
+            error = Refused(f"{server} speaks TLS: write https:// in the kubeconfig's server")
         case _:
             error = Refused(f"{where} answered {status}{said}; look at the API server's log")
     error.status = status

@@ -69,6 +69,18 @@ async def test_an_error_that_is_no_status_object(fake: FakeApi, open_api: Open) 
     assert "html" not in str(caught.value)
 
 
+async def test_plain_http_to_a_server_of_tls(fake: FakeApi, open_api: Open) -> None:
+    """Go's server tells who forgot the s of https so, and so does the sentence."""
+
+    async def reply(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=400, text="Client sent an HTTP request to an HTTPS server.\n")
+
+    fake.always[NODES] = reply
+
+    with pytest.raises(Refused, match=f"{fake.url} speaks TLS: write https:// in the kubeconfig's server"):
+        await open_api(fake.url).get(NODES)
+
+
 async def test_nobody_listens(open_api: Open) -> None:
     """A refused connection is ApiUnreachable and says so."""
     with socket.socket() as taken:

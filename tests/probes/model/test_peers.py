@@ -154,3 +154,43 @@ def test_other_backends_have_no_peer_table(backend: str) -> None:
         flannel = msgspec.structs.replace(world.nodes[name].flannel, backend_type=backend)
         world = with_node(world, name, flannel=flannel)
     assert table("boromir", world.nodes, world.networks["boromir"]) == PeerTable()
+
+
+def dual_stack() -> tuple[dict[str, Node], dict[str, NodeNetwork]]:
+    """Make a healthy cluster whose nodes have an IPv6 podCIDR and VXLAN device as well."""
+    world = healthy()
+    nodes, networks = {}, {}
+    for index, (name, node) in enumerate(world.nodes.items()):
+        flannel = msgspec.structs.replace(
+            node.flannel, vtep_mac_v6=mac(16 + index), public_ipv6=f"2001:db8::{11 + index}"
+        )
+        cidrs = (*node.pod_cidrs, f"fd00:42:{index}::/64")
+        nodes[name] = msgspec.structs.replace(node, flannel=flannel, pod_cidrs=cidrs)
+        net, others = world.networks[name], [i for i in range(len(world.nodes)) if i != index]
+        dev = "flannel-v6.1"
+        networks[name] = msgspec.structs.replace(
+            net,
+            routes=(*(net.routes or ()), *(Route(f"fd00:42:{i}::/64", f"fd00:42:{i}::", dev) for i in others)),
+            neighbors=(
+                *(net.neighbors or ()),
+                *(Neighbor(f"fd00:42:{i}::", dev, mac(16 + i), ("PERMANENT",)) for i in others),
+            ),
+            fdb=(*(net.fdb or ()), *(FdbEntry(mac(16 + i), dev, f"2001:db8::{11 + i}", "permanent") for i in others)),
+        )
+    return nodes, networks
+
+
+def test_each_family_of_dual_stack_has_its_own_triple() -> None:
+    """With IPv4 and IPv6 podCIDRs a peer is complete in both families, each by its own device, MAC and address."""
+    nodes, networks = dual_stack()
+    assert table("boromir", nodes, networks["boromir"]) == PeerTable(4, 4, 0, ())
+
+
+def test_a_family_of_dual_stack_that_is_broken_is_named() -> None:
+    """Entries of the other family do not stand in for those that are missing."""
+    nodes, networks = dual_stack()
+    damaged = msgspec.structs.replace(networks["boromir"], fdb=healthy().networks["boromir"].fdb)
+    made = table("boromir", nodes, damaged)
+    assert (made.expected, made.ok) == (4, 2)
+    assert {(peer.family, peer.fdb.status, peer.route.status) for peer in made.broken} == {("inet6", "missing", "ok")}
+    assert made.broken[0].fdb.expected == f"{mac(17)} dst 2001:db8::12"
