@@ -1,48 +1,33 @@
 """Diagnose: sum up and judge one snapshot, anew only where something changed."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from probes.model.network import NodeNetwork
-from probes.model.peers import Overlay, overlay_of, peer_table
-from probes.model.snapshot import KUBE, NODE, Snapshot
+from probes.model.peers import overlay_of
+from probes.model.snapshot import KUBE, Snapshot
 from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.gaps import summarize_gaps
-from probes.model.summary.nodes import summarize_node
 from probes.model.summary.pulls import PullFailure, summarize_pulls
 from probes.rules.causes import Scene, fold_causes
 from probes.rules.dns import judge_coredns, judge_lookups
-from probes.rules.facts import NodeFacts, node_facts
 from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
-from probes.rules.flannel import judge_backends, judge_direct, judge_flannel
+from probes.rules.flannel import judge_backends, judge_direct
 from probes.rules.flux import judge_flux
-from probes.rules.glance import judge_gaps, judge_sources
+from probes.rules.glance import judge_sources
 from probes.rules.images import judge_pulls
-from probes.rules.k3s import judge_k3s, judge_servers
-from probes.rules.mtu import judge_cluster_mtu, judge_mtu
-from probes.rules.peering import judge_directions, judge_peers
+from probes.rules.k3s import judge_leases, judge_servers
+from probes.rules.mtu import judge_cluster_mtu
+from probes.rules.peering import judge_directions
 from probes.rules.places import Places, places_of
-from probes.rules.resolvers import judge_agreement, judge_resolvers
+from probes.rules.resolvers import judge_agreement
 from probes.rules.secrets import judge_secrets
-from probes.rules.vxlan import judge_vxlan
+from probes.rules.views import views_of
 from probes.rules.workloads import judge_workloads
 
 HEADROOM: Final = 100
 """Bytes between pods' packets and the path that are advised unless told otherwise, once large transfers stall."""
 STALLS: Final = frozenset({"flux-tls-stall", "flux-fetch-stalled", "flux-fetch-timeout"})
 """What makes an operator ask whether the MTU leaves enough room."""
-
-
-NODE_RULES: Final[tuple[Callable[[NodeFacts], Iterator[Finding]], ...]] = (
-    judge_gaps,
-    judge_k3s,
-    judge_flannel,
-    judge_vxlan,
-    judge_peers,
-    judge_mtu,
-    judge_resolvers,
-)
-"""What judges one node, each by its facts alone: run again only for a node of which something changed."""
 
 
 def diagnose(
@@ -62,7 +47,11 @@ def diagnose(
     overlay = before.overlay if same_nodes else overlay_of(snapshot.nodes)
     if overlay == before.overlay:
         overlay = before.overlay
-    views = {name: _view(snapshot, name, before, overlay) for name in _names(snapshot, only)}
+    views = views_of(snapshot, before, overlay, only)
+    if same_nodes and views.keys() == before.views.keys() and all(f.severity for f in before.declared):
+        declared = before.declared
+    else:  # a note is one for as long as a Node is new
+        declared = (*judge_servers(snapshot), *judge_backends(snapshot, views))
     flux = before.flux if snapshot.flux is before.snapshot.flux else summarize_flux(snapshot)
     pulls_same = snapshot.pods is before.snapshot.pods and snapshot.pull_events is before.snapshot.pull_events
     pulls = before.pulls if pulls_same else summarize_pulls(snapshot)
@@ -72,6 +61,7 @@ def diagnose(
     found = [
         *judge_sources(snapshot),
         *(finding for view in views.values() for finding in view.findings),
+        *declared,
         *_judge_cluster(snapshot, views, places, headroom if stalls else 0),
         *objects,
     ]
@@ -90,11 +80,12 @@ def diagnose(
         verdict=_verdict(snapshot, findings),
         findings=findings,
         gaps=summarize_gaps(snapshot),
-        views=dict(sorted(views.items(), key=lambda item: (item[1].summary.role != "server", item[0]))),
+        views=views,
         flux=flux,
         pulls=pulls,
         overlay=overlay,
         places=places,
+        declared=declared,
     )
 
 
@@ -102,11 +93,11 @@ def _judge_cluster(
     snapshot: Snapshot, views: Mapping[str, NodeView], places: Places, headroom: int
 ) -> Iterator[Finding]:
     """Judge what no node shows by itself."""
-    yield from judge_servers(snapshot, views)
-    yield from judge_backends(snapshot, views)
+    yield from judge_leases(snapshot, views)
     yield from judge_directions(snapshot, views)
     yield from judge_cluster_mtu(views, headroom)
-    if any(finding.code == "overlay-exceeds-underlay" for view in views.values() for finding in view.findings):
+    narrow = (view for view in views.values() if view.findings)
+    if any(finding.code == "overlay-exceeds-underlay" for view in narrow for finding in view.findings):
         yield from judge_direct(snapshot, tuple(view.summary for view in views.values()))
     pods_at = snapshot.source(f"{KUBE}pods").at
     yield from judge_coredns(views, places, pods_at)
@@ -120,45 +111,6 @@ def _judge_objects(
     yield from judge_flux(snapshot, flux, places)
     yield from judge_pulls(snapshot, pulls)
     yield from judge_secrets(snapshot, places)
-
-
-def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:
-    names = {*snapshot.nodes, *snapshot.networks}
-    names |= {source.removeprefix(NODE) for source in snapshot.sources if source.startswith(NODE)}
-    return names & set(only) if only else names
-
-
-def _view(snapshot: Snapshot, name: str, before: Diagnosis, overlay: Overlay) -> NodeView:
-    """Keep the view of a node of which nothing changed, else make it anew."""
-    old = before.views.get(name)
-    was = before.snapshot
-    source = f"{NODE}{name}"
-    if (
-        old is not None
-        and overlay is before.overlay
-        and snapshot.nodes.get(name) is was.nodes.get(name)
-        and snapshot.networks.get(name) is was.networks.get(name)
-        and snapshot.sources.get(source) is was.sources.get(source)
-        and (old.grace_ends is None or snapshot.at < old.grace_ends)
-    ):
-        return old
-    node, network = snapshot.nodes.get(name), snapshot.networks.get(name)
-    same = old is not None and overlay is before.overlay and node is was.nodes.get(name)
-    if old is not None and same and _same_tables(network, was.networks.get(name)):
-        peers = old.peers
-    else:
-        peers = peer_table(node, overlay, network)
-    row = summarize_node(snapshot, name, peers)
-    facts = node_facts(snapshot, row, peers)
-    found = tuple(finding for rule in NODE_RULES for finding in rule(facts))
-    return NodeView(row, peers, found, facts.grace_ends)
-
-
-def _same_tables(new: NodeNetwork | None, old: NodeNetwork | None) -> bool:
-    """Tell whether all that a peer table is made of is as it was; the fold keeps equal facts as the same objects."""
-    if new is None or old is None:
-        return new is old
-    return all(getattr(new, name) is getattr(old, name) for name in ("routes", "neighbors", "fdb", "net_conf"))
 
 
 def _verdict(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Verdict:

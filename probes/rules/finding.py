@@ -105,6 +105,8 @@ class Diagnosis(msgspec.Struct, frozen=True, eq=False):
     pulls: tuple[PullFailure, ...] = ()
     overlay: Overlay = Overlay()
     places: Places = Places()
+    declared: tuple[Finding, ...] = ()
+    """What the Node objects show by themselves: made again only when one of them changes."""
 
     @property
     def nodes(self) -> tuple[NodeSummary, ...]:

@@ -130,12 +130,15 @@ def _judge_version(facts: NodeFacts) -> Iterator[Finding]:
         )
 
 
-def judge_servers(snapshot: Snapshot, views: Mapping[str, NodeView]) -> Iterator[Finding]:
-    """Judge what the API says of all nodes together: etcd's quorum, versions, and leases that are not renewed."""
-    if snapshot.source(f"{KUBE}nodes").at is None:
-        return
-    yield from _judge_quorum(snapshot)
-    yield from _judge_skew(snapshot)
+def judge_servers(snapshot: Snapshot) -> Iterator[Finding]:
+    """Judge what the Nodes say together: etcd's quorum and versions."""
+    if snapshot.source(f"{KUBE}nodes").at is not None:
+        yield from _judge_quorum(snapshot)
+        yield from _judge_skew(snapshot)
+
+
+def judge_leases(snapshot: Snapshot, views: Mapping[str, NodeView]) -> Iterator[Finding]:
+    """Judge leases that are not renewed."""
     yield from _judge_leases(snapshot.nodes, snapshot.leases, views, snapshot.source(f"{KUBE}leases").at)
 
 
@@ -205,12 +208,11 @@ def _judge_leases(
     if len(renewed) < 2:  # noqa: PLR2004 - one lease has nothing to be held against
         return
     newest = max(renewed)
-    for name in views:
-        node, lease = nodes.get(name), leases.get(name)
-        if node is None or lease is None or lease.renewed_at is None or node.ready != "True":
+    for name, lease in leases.items():
+        if lease.renewed_at is None or (lag := newest - lease.renewed_at) <= LEASE_SLACK:
             continue
-        lag = newest - lease.renewed_at
-        if lag > (lease.duration or 40) + LEASE_SLACK:
+        node = nodes.get(name)
+        if node is not None and name in views and node.ready == "True" and lag > (lease.duration or 40) + LEASE_SLACK:
             said = f"its kubelet has not renewed its lease for {lasting(lag)}, though the node still says Ready"
             seen = Evidence(
                 f"kubectl -n kube-node-lease get lease {name} -o yaml", f"renewTime {lasting(lag)} old", "API", at

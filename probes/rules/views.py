@@ -1,0 +1,97 @@
+"""Views: every node summed up and judged by itself, anew only where something about it changed."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from probes.model.network import NodeNetwork
+from probes.model.peers import Overlay, peer_table
+from probes.model.snapshot import NODE, Snapshot
+from probes.model.summary.nodes import summarize_node
+from probes.rules.facts import NodeFacts, node_facts
+from probes.rules.finding import Diagnosis, Finding, NodeView
+from probes.rules.flannel import judge_flannel
+from probes.rules.glance import judge_gaps
+from probes.rules.k3s import judge_k3s
+from probes.rules.mtu import judge_mtu
+from probes.rules.peering import judge_peers
+from probes.rules.resolvers import judge_resolvers
+from probes.rules.vxlan import judge_vxlan
+
+NODE_RULES: Final[tuple[Callable[[NodeFacts], Iterator[Finding]], ...]] = (
+    judge_gaps,
+    judge_k3s,
+    judge_flannel,
+    judge_vxlan,
+    judge_peers,
+    judge_mtu,
+    judge_resolvers,
+)
+"""What judges one node, each by its facts alone."""
+
+
+def views_of(
+    snapshot: Snapshot, before: Diagnosis, overlay: Overlay, only: Collection[str] = ()
+) -> Mapping[str, NodeView]:
+    """Sum up and judge every node, servers first, then by name.
+
+    ``before``: an earlier diagnosis; a node of which nothing changed since keeps its view, the same object.
+    ``overlay``: who should be a peer. ``only``: no other nodes than these; empty: all.
+    """
+    names = _names(snapshot, only)
+    if overlay is not before.overlay or names != before.views.keys():
+        return _ordered({name: _view(snapshot, name, before, overlay) for name in names})
+    changed = _changed(snapshot, before) & names
+    if not changed:
+        return before.views
+    fresh = {name: _view(snapshot, name, before, overlay) for name in changed}
+    views = {**before.views, **fresh}
+    moved = any(view.summary.role != before.views[name].summary.role for name, view in fresh.items())
+    return _ordered(views) if moved else views
+
+
+def _ordered(views: Mapping[str, NodeView]) -> dict[str, NodeView]:
+    return dict(sorted(views.items(), key=lambda item: (item[1].summary.role != "server", item[0])))
+
+
+def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:
+    names = {*snapshot.nodes, *snapshot.networks}
+    names |= {source.removeprefix(NODE) for source in snapshot.sources if source.startswith(NODE)}
+    return names & set(only) if only else names
+
+
+def _changed(snapshot: Snapshot, before: Diagnosis) -> set[str]:
+    """Tell of which nodes anything changed, or the grace of a start is over; by identity, as the fold keeps it."""
+    was = before.snapshot
+    names = {name.removeprefix(NODE) for name in _differing(snapshot.sources, was.sources)}
+    names.update(_differing(snapshot.networks, was.networks), _differing(snapshot.nodes, was.nodes))
+    over = (n for n, view in before.views.items() if view.grace_ends is not None and view.grace_ends <= snapshot.at)
+    names.update(over)
+    return names
+
+
+def _differing(new: Mapping[str, object], old: Mapping[str, object]) -> Iterable[str]:
+    if new is old:
+        return ()
+    found = [name for name, value in new.items() if old.get(name) is not value]
+    return found if len(new) == len(old) else (*found, *(old.keys() - new.keys()))
+
+
+def _view(snapshot: Snapshot, name: str, before: Diagnosis, overlay: Overlay) -> NodeView:
+    old, was = before.views.get(name), before.snapshot
+    node, network = snapshot.nodes.get(name), snapshot.networks.get(name)
+    same = overlay is before.overlay and node is was.nodes.get(name)
+    if old is not None and same and _same_tables(network, was.networks.get(name)):
+        peers = old.peers
+    else:
+        peers = peer_table(node, overlay, network)
+    row = summarize_node(snapshot, name, peers)
+    facts = node_facts(snapshot, row, peers)
+    found = tuple(finding for rule in NODE_RULES for finding in rule(facts))
+    return NodeView(row, peers, found, facts.grace_ends)
+
+
+def _same_tables(new: NodeNetwork | None, old: NodeNetwork | None) -> bool:
+    """Tell whether all that a peer table is made of is as it was; the fold keeps equal facts as the same objects."""
+    if new is None or old is None:
+        return new is old
+    return all(getattr(new, name) is getattr(old, name) for name in ("routes", "neighbors", "fdb", "net_conf"))
