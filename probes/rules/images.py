@@ -162,13 +162,14 @@ def _by_path(members: list[_Member]) -> list[list[_Member]]:
     for row, _ in members:
         registries.setdefault(row.node, set()).add(row.registry)
         nodes.setdefault(row.registry, set()).add(row.node)
+    sick_nodes = {n for n, mine in registries.items() if len(mine) > 1 and all(len(nodes[one]) == 1 for one in mine)}
+    sick_registries = {r for r, on in nodes.items() if len(on) > 1 and all(len(registries[one]) == 1 for one in on)}
     groups: dict[tuple[str, str], list[_Member]] = {}
     for row, pull in members:
-        mine, theirs = registries[row.node], nodes[row.registry]
         key = ("", "")
-        if len(mine) > 1 and all(len(nodes[registry]) == 1 for registry in mine):
+        if row.node in sick_nodes:
             key = ("node", row.node)
-        elif len(theirs) > 1 and all(len(registries[node]) == 1 for node in theirs):
+        elif row.registry in sick_registries:
             key = ("registry", row.registry)
         groups.setdefault(key, []).append((row, pull))
     return list(groups.values())

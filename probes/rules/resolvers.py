@@ -6,7 +6,6 @@ no such case: kubelet takes its upstream file instead.
 """
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from typing import Final
 
 from probes.model.flux import ObjectRef
@@ -42,23 +41,33 @@ def inherited(network: NodeNetwork) -> tuple[str, ...] | None:
     """Tell the resolvers that pods inherit from a node; None where that is not known."""
     if network.resolvers is None:
         return None
-    files = {found.path: found for found in network.resolvers}
-    host = files.get(HOST)
-    chosen = files.get(K3S)
-    if chosen is None and "resolvers" in network.unassessed:
+    host = upstream = None
+    for found in network.resolvers:
+        if found.path == K3S:
+            return found.nameservers
+        if found.path == HOST:
+            host = found
+        elif found.path == SYSTEMD:
+            upstream = found
+    if "resolvers" in network.unassessed or host is None:
         return None  # k3s may have written one that we may not read
-    if chosen is None:
-        chosen = files.get(SYSTEMD) if host is not None and _only_loopback(host) else host
-    return chosen.nameservers if chosen is not None else None
+    if _only_loopback(host):
+        return upstream.nameservers if upstream is not None else None
+    return host.nameservers
 
 
 def judge_agreement(snapshot: Snapshot) -> Iterator[Finding]:
     """Judge whether all nodes ask the same resolvers, in whatever order; nodes that do not tell are left out."""
-    groups: dict[frozenset[str], list[str]] = {}
+    written: dict[tuple[str, ...], list[str]] = {}
     for name, network in snapshot.networks.items():
         servers = inherited(network)
         if servers:
-            groups.setdefault(frozenset(servers), []).append(name)
+            written.setdefault(servers, []).append(name)
+    if len(written) < 2:  # noqa: PLR2004 - one has nothing to differ from
+        return
+    groups: dict[frozenset[str], list[str]] = {}
+    for servers, names in written.items():
+        groups.setdefault(frozenset(servers), []).extend(names)
     if len(groups) > 1:
         yield _differ(snapshot, groups)
 
@@ -68,10 +77,7 @@ def _only_loopback(found: Resolvers) -> bool:
 
 
 def _is_loopback(server: str) -> bool:
-    try:
-        return ip_address(server.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+    return server.startswith("127.") or server == "::1"
 
 
 def _fallback(name: str, own: Resolvers, host: Resolvers | None, at: float | None) -> Finding:
