@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+import msgspec
+
 from probes.model.peers import overlay_of
 from probes.model.snapshot import KUBE, Snapshot
 from probes.model.summary.flux import FluxSummary, summarize_flux
@@ -56,29 +58,8 @@ def diagnose(
     pulls_same = snapshot.pods is before.snapshot.pods and snapshot.pull_events is before.snapshot.pull_events
     pulls = before.pulls if pulls_same else summarize_pulls(snapshot)
     places = before.places if snapshot.pods is before.snapshot.pods else places_of(snapshot.pods)
-    objects = list(_judge_objects(snapshot, flux, pulls, places))
-    stalls = any(finding.code in STALLS for finding in objects)
-    found = [
-        *judge_sources(snapshot),
-        *(finding for view in views.values() for finding in view.findings),
-        *declared,
-        *_judge_cluster(snapshot, views, places, headroom if stalls else 0),
-        *objects,
-    ]
-    found += judge_lookups(found, places, snapshot.source(f"{KUBE}pods").at)
-    findings = fold_causes(
-        found,
-        Scene(
-            places,
-            snapshot.flux,
-            tuple(name for name, view in views.items() if view.summary.role == "server"),
-            snapshot.secrets,
-        ),
-    )
-    return Diagnosis(
+    summed = Diagnosis(
         snapshot=snapshot,
-        verdict=_verdict(snapshot, findings),
-        findings=findings,
         gaps=summarize_gaps(snapshot),
         views=views,
         flux=flux,
@@ -87,6 +68,25 @@ def diagnose(
         places=places,
         declared=declared,
     )
+    findings = _judge(summed, headroom)
+    return msgspec.structs.replace(summed, findings=findings, verdict=_verdict(snapshot, findings))
+
+
+def _judge(summed: Diagnosis, headroom: int) -> tuple[Finding, ...]:
+    """Judge what is summed up, and put causes before what they explain."""
+    snapshot, views, places = summed.snapshot, summed.views, summed.places
+    objects = list(_judge_objects(snapshot, summed.flux, summed.pulls, places))
+    stalls = any(finding.code in STALLS for finding in objects)
+    found = [
+        *judge_sources(snapshot),
+        *(finding for view in views.values() for finding in view.findings),
+        *summed.declared,
+        *_judge_cluster(snapshot, views, places, headroom if stalls else 0),
+        *objects,
+    ]
+    found += judge_lookups(found, places, snapshot.source(f"{KUBE}pods").at)
+    servers = tuple(name for name, view in views.items() if view.summary.role == "server")
+    return fold_causes(found, Scene(places, snapshot.flux, servers, snapshot.secrets))
 
 
 def _judge_cluster(
