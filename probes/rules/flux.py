@@ -153,21 +153,20 @@ def _failed(row: FluxSummary, world: _World) -> Finding:
     message = message_of(item.ref.kind, row.reason, row.message)
     failed = _true(item, "FetchFailed") or item.condition("Ready")
     since = for_text(failed.changed_at if failed else None, world.now)
-    said = _said(row, message)
-    summary = f"{_whom(row, message, world)}{said}{since}{_serving(row, world.now)}{_asked(item, world.now)}"
+    said = _said(row, message, since)
+    summary = f"{_whom(row, message, world)}{said}{_serving(row, world.now)}{_asked(item, world.now)}"
     severity, detail = _weigh(row, message, world)
     found = _finding(message.code, severity, row, world, summary, f"{detail}{message.detail}")
     return _placed(found, world) if message.network else found
 
 
-def _said(row: FluxSummary, message: Message) -> str:
-    """Say what failed; where no network is at fault, in the message's own words as well."""
+def _said(row: FluxSummary, message: Message, since: str) -> str:
+    """Say what failed and since when; where no network is at fault, in the message's own words as well."""
     if message.code == "flux-not-ready":
-        return f"not ready: {row.reason}: {_brief(row.message)}"
+        return f"not ready{since}: {row.reason}: {_brief(row.message)}"
     if message.network:
-        return message.said
-    quote = message.failure.quote if message.failure else row.message
-    return f"{message.said}: {_brief(quote)}"
+        return f"{message.said}{since}"
+    return f"{message.said}{since}: {_brief(message.failure.quote if message.failure else row.message)}"
 
 
 def _whom(row: FluxSummary, message: Message, world: _World) -> str:
