@@ -125,7 +125,7 @@ def without_hosts(svg: str) -> str:
     left = _COMMENT.sub("", _FONTS.sub("", svg))
     if found := _LEFT.search(left):
         raise ValueError(f"the picture still asks for {found.group()}")
-    return left
+    return left.replace("<svg ", '<svg xml:space="preserve" ', 1)  # some viewers drop leading blanks without it
 
 
 async def export(folder: Path, wanted: Sequence[str]) -> None:
