@@ -190,7 +190,7 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("overlay-leftover-device",), ("peer-route-wrong",), _here),
     *_edges(_CUT, ("coredns-unreachable",), _there),
     *_edges(("coredns-unreachable",), ("flux-source-dns",), _coredns),
-    *_edges((*_CUT, *_LEGS), ("flux-source-dns",), _resolver_path),
+    *_edges((*_CUT, *_LEGS), ("flux-source-dns", "cluster-dns-unanswered"), _resolver_path),
     *_edges((*_CUT, *_LEGS), ("flux-artifact-unreachable",), _artifact_path),
     *_edges((*_CUT, *_LEGS), ("flux-webhook-timeout",), _webhook_path),
     *_edges(
