@@ -79,13 +79,16 @@ def pod_vantage(snapshot: Snapshot, node: str, way: Transport, address: str = ""
         return (
             f"{node} has no pod with the address {address}" if address else f"{node} runs no pod with its own network"
         )
-    netns, local, pod = min(candidates, key=lambda each: (not _lasting(each[2]), ":" in each[1], each[0].name))
+    netns, local, pod = min(candidates, key=lambda each: (_rank(each[2]), ":" in each[1], each[0].name))
     named = f"{pod.namespace}/{pod.name}" if pod is not None else ""
     return Vantage("pod", f"pod@{node}", way, node=node, address=local, netns=netns.name, pod=named)
 
 
-def _lasting(pod: Pod | None) -> bool:
-    return pod is not None and pod.phase == "Running" and not pod.deleting
+def _rank(pod: Pod | None) -> int:
+    """Prefer pods that stay, and others than CoreDNS: what it asks itself says nothing of the way to it."""
+    if pod is None or pod.phase != "Running" or pod.deleting:
+        return 2
+    return int(pod.app == "kube-dns")
 
 
 def _addresses(netns: PodNetns, cidrs: Collection[str]) -> list[str]:

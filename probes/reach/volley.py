@@ -68,7 +68,9 @@ def script(shots: Sequence[Shot], nonce: str, *, at_once: int = AT_ONCE) -> str:
     return "".join(lines)
 
 
-async def volley(vantage: Vantage, shots: Sequence[Shot], *, seconds: float) -> AsyncGenerator[Completed, None]:
+async def volley(
+    vantage: Vantage, shots: Sequence[Shot], *, seconds: float, at_once: int = AT_ONCE
+) -> AsyncGenerator[Completed, None]:
     """Run commands side by side and yield each that has ended, ``argv[0]`` being its shot's name.
 
     ``seconds``: what the longest of them may take; the host gets some more for all of them. Close the generator with
@@ -76,9 +78,9 @@ async def volley(vantage: Vantage, shots: Sequence[Shot], *, seconds: float) -> 
     """
     nonce = secrets.token_hex(16)
     inside = [Shot(shot.name, vantage.argv(shot.argv)) for shot in shots[:MOST]]
-    text = script(inside, nonce)
+    text = script(inside, nonce, at_once=at_once)
     argv = (*_AS_ROOT, text) if vantage.root else ("sh", "-c", text)
-    rounds = -(-len(inside) // AT_ONCE)
+    rounds = -(-len(inside) // at_once)
     limit = rounds * seconds + _GRACE_SECONDS
     left = {shot.name for shot in inside}
     done = False

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.testbed import roads, underlay
+from tests.testbed import hostile, roads, underlay
 from tests.testbed.cluster import Testbed
+from tests.testbed.commands import wait_until
 
 pytestmark = pytest.mark.testbed
 
@@ -23,6 +24,11 @@ def probe(testbed: Testbed, *argv: str) -> tuple[int, dict[str, Any]]:
     read: dict[str, Any] = json.loads(done.stdout)
     assert read["exit_status"] == done.returncode
     return done.returncode, read
+
+
+def outcomes(read: dict[str, Any]) -> set[tuple[str, str]]:
+    """Give every outcome with the phase it failed in."""
+    return {(each["found"]["outcome"], each["found"]["phase"]) for each in read["results"]}
 
 
 def paths(read: dict[str, Any], kind: str) -> dict[tuple[str, str], tuple[str, int | None]]:
@@ -103,3 +109,95 @@ def test_a_dropped_vxlan_port_is_no_mtu(testbed: Testbed) -> None:
     assert set(paths(read, "node").values()) == {("ok", 1500)}
     assert set(paths(read, "pod").values()) == {("inconclusive", None)}
     assert (status, codes(read)) == (2, ["overlay-dead"])
+
+
+@pytest.fixture(autouse=True)
+def _trusted(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the operator trust the outside world's certificates, as the nodes do."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(testbed.ca))
+
+
+LARGE = f"https://{WEB}/large.bin"
+
+
+def test_both_versions_of_http_work_from_everywhere(testbed: Testbed) -> None:
+    """From operator, nodes and pods HTTP/1.1 and HTTP/2 bring a large body, with every phase and the same address."""
+    status, read = probe(testbed, "http", LARGE, "-n", "2")
+    assert len(read["results"]) == 7
+    assert (status, outcomes(read)) == (0, {("ok", "")})
+    for each in read["results"]:
+        assert (each["found"]["spoken"], each["found"]["full"], each["found"]["attempts"]) == (["1.1", "2"], True, 4)
+        for exchange in each["exchanges"]:
+            assert exchange["spoken"] == exchange["asked"]
+            assert set(exchange["seconds"]) == {"dns", "connect", "tls", "first-byte", "transfer"}
+            assert (exchange["address"], exchange["status"], exchange["body"]) == ("198.51.100.10", 206, 131072)
+
+
+def test_a_server_that_resets_http2_is_told_from_a_dead_one(testbed: Testbed) -> None:
+    """Only HTTP/2 fails, at the first byte, from every vantage, while HTTP/1.1 brings its body."""
+    with hostile.serving(testbed, "h2-reset", 8443) as url:
+        status, read = probe(testbed, "http", url, "-n", "2")
+    assert (status, outcomes(read)) == (2, {("h2-only-fails", "first-byte")})
+
+
+def test_a_stall_at_the_certificate_is_put_there(testbed: Testbed) -> None:
+    """A server that takes a ClientHello and says nothing: tls, from every vantage, within the time allowed."""
+    with hostile.serving(testbed, "stall", 8444) as url:
+        status, read = probe(testbed, "http", url, "--timeout", "1.5", "--from", "operator,node,pod")
+    assert (status, outcomes(read)) == (2, {("fails", "tls")})
+
+
+def test_large_packets_lost_stall_a_transfer_and_not_a_connection(testbed: Testbed) -> None:
+    """With what is larger than 1000 bytes dropped, connections open, and nothing comes out of them in full."""
+    with roads.dropping(testbed, "router", "FORWARD", "-p", "tcp", "-m", "length", "--length", "1001:65535"):
+        status, read = probe(testbed, "http", LARGE, "--timeout", "1.5", "-n", "2", "--from", "node,pod")
+    assert status == 2
+    assert {each["found"]["outcome"] for each in read["results"]} == {"fails"}
+    assert {each["found"]["phase"] for each in read["results"]} <= {"tls", "first-byte", "transfer"}
+    assert all(exchange["address"] for each in read["results"] for exchange in each["exchanges"])
+
+
+def dns(read: dict[str, Any]) -> dict[tuple[str, str, str], str]:
+    """Give outcomes by vantage, what the resolver is, and name."""
+    return {
+        (each["vantage"], each["question"]["called"], each["question"]["name"]): each["found"]["outcome"]
+        for each in read["results"]
+    }
+
+
+def test_every_resolver_answers_everybody(testbed: Testbed) -> None:
+    """The nodes' own resolver, CoreDNS by its pod and by its service answer nodes and pods, with the right address."""
+    status, read = probe(testbed, "dns", WEB, "-n", "2")
+    assert (status, set(dns(read).values())) == (0, {"ok"})
+    assert {each["question"]["called"] for each in read["results"]} == {
+        "resolv.conf",
+        "kube-dns service",
+        "coredns on boromir",
+    }
+    named = {each["question"]["name"]: each["found"]["addresses"] for each in read["results"]}
+    assert named == {WEB: ["198.51.100.10"], "kubernetes.default.svc.cluster.local": ["10.43.0.1"]}
+
+
+def test_a_resolver_that_one_node_does_not_reach_is_found(testbed: Testbed) -> None:
+    """DNS to the resolver dropped on samwise: samwise alone fails, for that resolver alone."""
+    with roads.dropping(testbed, "samwise", "OUTPUT", "-p", "udp", "--dport", "53", "-d", "198.51.100.10"):
+        status, read = probe(testbed, "dns", WEB, "-n", "2", "--from", "node,pod")
+    failing = {key for key, outcome in dns(read).items() if outcome != "ok"}
+    assert (status, failing) == (2, {("samwise", "resolv.conf", WEB)})
+
+
+def test_nothing_is_left_when_the_operator_is_killed(testbed: Testbed) -> None:
+    """A probe whose process is killed leaves no command running on any node, long before its time is over."""
+
+    def running() -> bool:
+        return any(testbed.run_on(node, ("pgrep", "-x", "curl"), check=False).stdout.strip() for node in NODES)
+
+    with hostile.serving(testbed, "stall", 8445) as url:
+        argv = underlay.argv(testbed, "probe", "http", url, "--timeout", "60", "--from", "node,pod")
+        line = testbed.operator_command(argv)
+        with subprocess.Popen(line, cwd=underlay.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                wait_until(running, 15, "curl runs on a node")
+            finally:
+                process.kill()
+        wait_until(lambda: not running(), 5, "no curl is left on any node")

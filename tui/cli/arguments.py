@@ -9,7 +9,11 @@ from typing import Final, NoReturn
 from tui import __version__
 
 COMMANDS: Final = ("screen", "status", "watch", "init", "probe", "explain")
-PROBES: Final = {"pmtu": "search the path MTU of every direction, or to the targets"}
+PROBES: Final = {
+    "pmtu": "search the path MTU of every direction, or to the targets",
+    "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
+    "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
+}
 VANTAGES: Final = ("operator", "node", "pod", "host")
 
 _EPILOG: Final = """\
@@ -170,7 +174,9 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
     probe.add_argument(
         "probe", choices=tuple(PROBES), help="; ".join(f"{name}: {what}" for name, what in PROBES.items())
     )
-    probe.add_argument("targets", metavar="TARGET", type=_target, nargs="*", help="hosts; default: the cluster's own")
+    probe.add_argument(
+        "targets", metavar="TARGET", type=_target, nargs="*", help="hosts, URLs or names; default: the cluster's own"
+    )
     probe.add_argument(
         "--from",
         dest="senders",

@@ -4,9 +4,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from urllib.parse import urlsplit
 
 import msgspec
 
+from probes.cluster import Wires
 from probes.model.snapshot import NODE, Snapshot
 from probes.reach.survey import Offered, survey
 from probes.transports.base import Transport, TransportError
@@ -26,6 +28,7 @@ class Ground(msgspec.Struct, frozen=True):
 
     snapshot: Snapshot
     offered: Offered
+    wires: Wires
 
 
 async def run(arguments: Arguments, place: Place) -> int:
@@ -58,7 +61,7 @@ async def _ground(arguments: Arguments, place: Place) -> AsyncIterator[Ground]:
             )
             if not offered.vantages:
                 raise PlaceError(_nowhere(snapshot, offered))
-            yield Ground(snapshot, offered)
+            yield Ground(snapshot, offered, cluster.wires)
         finally:
             await hosts.close()
 
@@ -103,6 +106,19 @@ class Progress:
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def flux_hosts(snapshot: Snapshot) -> list[str]:
+    """List the hosts of the Flux sources' URLs, those of http, oci and ssh alike."""
+    found = []
+    for each in sorted(snapshot.flux.values(), key=lambda each: each.ref):
+        try:
+            host = urlsplit(each.url).hostname if each.source is None else None
+        except ValueError:
+            continue
+        if host and not host.endswith((".cluster.local", ".svc")):
+            found.append(host)
+    return found
 
 
 def percentile(values: "tuple[float, ...] | list[float]", share: float) -> float | None:

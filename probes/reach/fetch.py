@@ -1,0 +1,109 @@
+"""HTTP from every vantage to every target, both versions, in rounds."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from probes.reach import curl
+from probes.reach.http import Exchange, Verdict, Version, judge, may_go_on
+from probes.reach.volley import Shot, volley
+from probes.transports.base import TransportError
+from probes.vantage import Vantage
+
+TARGETS: Final = 24
+"""URLs of one run at the most."""
+_VANTAGES: Final = 16
+
+
+class Fetch(msgspec.Struct, frozen=True):
+    """One vantage's exchanges with one target."""
+
+    vantage: str
+    kind: str
+    target: str
+    found: Verdict
+    exchanges: tuple[Exchange, ...] = ()
+
+
+Report = Callable[[Fetch], None]
+Contexts = dict[Version, ssl.SSLContext]
+_Key = tuple[str, Version]
+
+
+def shown(url: str) -> str:
+    """Write a URL without what may be secret in it: user, password and query."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+async def fetch(
+    vantages: Sequence[Vantage], urls: Sequence[str], report: Report, *, attempts: int, seconds: float
+) -> None:
+    """Ask for every URL from every vantage, ``attempts`` times by each version; ``report`` gets each as it is known."""
+    room = asyncio.Semaphore(_VANTAGES)
+    # One for each version: which versions a connection offers is set on the context it is made with.
+    contexts: Contexts = {"1.1": ssl.create_default_context(), "2": ssl.create_default_context()}
+
+    async def ask(vantage: Vantage) -> None:
+        async with room:
+            await _from_one(vantage, urls, report, attempts, seconds, contexts)
+
+    async with asyncio.TaskGroup() as tasks:
+        for vantage in vantages:
+            tasks.create_task(ask(vantage))
+
+
+async def _from_one(
+    vantage: Vantage, urls: Sequence[str], report: Report, attempts: int, seconds: float, contexts: Contexts
+) -> None:
+    seen: dict[str, list[Exchange]] = {url: [] for url in urls}
+    try:
+        for _ in range(attempts):
+            keys = [(url, version) for url in urls for version in _versions(url) if may_go_on(seen[url], version)]
+            if not keys:
+                break
+            told = await (
+                _by_httpx(keys, seconds, contexts) if vantage.kind == "operator" else _by_curl(vantage, keys, seconds)
+            )
+            for (url, _), each in told.items():
+                seen[url].append(each)
+    except TransportError as error:
+        for url, exchanges in seen.items():
+            exchanges.append(Exchange("1.1", unable=str(error)))
+            report(Fetch(vantage.name, vantage.kind, shown(url), judge(exchanges), tuple(exchanges)))
+        return
+    for url, exchanges in seen.items():
+        report(Fetch(vantage.name, vantage.kind, shown(url), judge(exchanges), tuple(exchanges)))
+
+
+def _versions(url: str) -> tuple[Version, ...]:
+    return ("1.1", "2") if url.startswith("https:") else ("1.1",)
+
+
+async def _by_httpx(keys: Sequence[_Key], seconds: float, contexts: Contexts) -> dict[_Key, Exchange]:
+    from probes.reach.client import exchange  # noqa: PLC0415 - httpx takes long to import
+
+    async with asyncio.TaskGroup() as tasks:
+        asked = {
+            (url, version): tasks.create_task(exchange(url, version, seconds=seconds, context=contexts[version]))
+            for url, version in keys
+        }
+    return {key: task.result() for key, task in asked.items()}
+
+
+async def _by_curl(vantage: Vantage, keys: Sequence[_Key], seconds: float) -> dict[_Key, Exchange]:
+    names = {str(number): key for number, key in enumerate(keys)}
+    shots = [Shot(name, curl.command(url, version, seconds)) for name, (url, version) in names.items()]
+    told = {key: Exchange(key[1], unable="curl's answer was cut off") for key in keys}
+    async with aclosing(volley(vantage, shots, seconds=seconds + 1)) as completed:
+        async for each in completed:
+            url, version = names[each.argv[0]]
+            told[url, version] = curl.parse(each, version, tls=url.startswith("https:"))
+    return told

@@ -1,0 +1,152 @@
+"""``underlay probe http``: HTTP/1.1 against HTTP/2, phase by phase, from every vantage."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from probes.reach.fetch import TARGETS, Fetch, fetch
+from probes.reach.http import PHASES
+from tui import __version__
+from tui.cli.arguments import Arguments
+from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
+from tui.cli.output import write
+from tui.cli.place import PlaceError
+from tui.cli.probe import Ground, Progress, milliseconds, percentile, verdict
+
+_PHASE_HEADS: Final = ("dns", "tcp", "tls", "wait", "body")
+"""Short for PHASES."""
+_TONES: Final = {
+    "ok": "ok",
+    "slow": "warning",
+    "refused": "warning",
+    "random": "critical",
+    "fails": "critical",
+    "h2-only-fails": "critical",
+    "h1-only-fails": "critical",
+}
+
+
+async def run(arguments: Arguments, ground: Ground) -> int:
+    """Ask, print, and return the verdict as exit status."""
+    urls = _urls(arguments, ground)
+    vantages = ground.offered.vantages
+    progress = Progress("HTTP", len(urls) * len(vantages))
+    found: list[Fetch] = []
+
+    def report(each: Fetch) -> None:
+        found.append(each)
+        progress.step()
+
+    try:
+        await fetch(vantages, urls, report, attempts=arguments.attempts, seconds=arguments.timeout)
+    finally:
+        progress.end()
+    order = {vantage.name: number for number, vantage in enumerate(vantages)}
+    found.sort(key=lambda each: (each.target, order[each.vantage]))
+    status = verdict(
+        {str(each.found.outcome) for each in found},
+        failing={"fails", "h2-only-fails", "h1-only-fails", "random"},
+        told={"slow", "refused"},
+        fine={"ok"},
+    )
+    if arguments.output == "json":
+        write(_document(found, ground, status))
+    else:
+        write(render(found, ground, paper_for(sys.stdout)))
+    return status
+
+
+def _urls(arguments: Arguments, ground: Ground) -> list[str]:
+    """Take the targets named, a host by itself as https; else the URLs of the cluster's Flux sources, once a host."""
+    if arguments.targets:
+        urls = [each if "://" in each else f"https://{each}/" for each in arguments.targets]
+    else:
+        by_host: dict[str, str] = {}
+        for each in sorted(ground.snapshot.flux.values(), key=lambda each: each.ref):
+            url = each.url.replace("oci://", "https://", 1)
+            if each.source is None and url.startswith(("http://", "https://")):
+                by_host.setdefault(_host(url), f"https://{_host(url)}/v2/" if each.url.startswith("oci://") else url)
+        urls = list(by_host.values())[:TARGETS]
+    if not urls:
+        raise PlaceError("there is nothing to ask for: no Flux source has an http URL, so name one or more URLs")
+    if odd := [each for each in urls if not each.startswith(("http://", "https://")) or not _host(each)]:
+        raise PlaceError(f"{odd[0][:60]} is no URL that HTTP can ask for: give http://HOST/… or https://HOST/…")
+    if len(urls) > TARGETS:
+        raise PlaceError(f"{len(urls)} URLs are too many for one run: give at most {TARGETS}")
+    return list(dict.fromkeys(urls))
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if port else parts.hostname or ""
+
+
+def _document(found: Sequence[Fetch], ground: Ground, status: int) -> str:
+    document: dict[str, Any] = {
+        "schema": "underlay/probe/v1",
+        "underlay": __version__,
+        "probe": "http",
+        "context": ground.snapshot.context,
+        "exit_status": status,
+        "results": found,
+        "missing_vantages": ground.offered.missing,
+    }
+    return msgspec.json.encode(document).decode() + "\n"
+
+
+def render(found: Sequence[Fetch], ground: Ground, paper: Paper) -> str:
+    """Write a grid a target, a row a vantage, with the median of every phase."""
+    lines: list[str] = []
+    for target in dict.fromkeys(each.target for each in found):
+        lines += ["", paper.paint(Cell(target, "title"))]
+        rows = [_row(each) for each in found if each.target == target]
+        header = ("FROM", "VERDICT", "HTTP", "LOST", *_PHASE_HEADS, "p50", "p95 ms")
+        lines += grid(paper, header, rows, flexible=1)
+        reasons: dict[str, list[str]] = {}
+        for each in found:
+            if each.target == target and each.found.reason:
+                reasons.setdefault(each.found.reason, []).append(each.vantage)
+        for reason, names in reasons.items():
+            lines += wrap(paper.text(f"{', '.join(names)}: {reason}"), paper.width)
+        answered = [each for each in found if each.target == target and each.found.spoken]
+        if answered and not any(each.found.full for each in answered):
+            lines += wrap("its body is small: no full-size segments flowed but those of the certificates", paper.width)
+    for name, why in ground.offered.missing.items():
+        lines += ["", *wrap(paper.text(f"not asked: {name}: {why}"), paper.width)]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _row(each: Fetch) -> list[Cell]:
+    found = each.found
+    said = {
+        "ok": f"ok {found.status}",
+        "slow": f"slow at {found.phase}",
+        "fails": f"fails at {found.phase}",
+        "h2-only-fails": f"only HTTP/2 fails, at {found.phase}",
+        "h1-only-fails": f"only HTTP/1.1 fails, at {found.phase}",
+        "random": f"fails at times, at {found.phase}",
+        "refused": f"answers {found.status}",
+        "unassessed": "not assessed",
+    }[found.outcome]
+    good = [exchange for exchange in each.exchanges if not exchange.failed and not exchange.unable]
+    medians = [
+        milliseconds(percentile([exchange.seconds[phase] for exchange in good if phase in exchange.seconds], 0.5))
+        for phase in PHASES
+    ]
+    totals = [exchange.total for exchange in good]
+    return [
+        Cell(each.vantage),
+        Cell(said, _TONES.get(found.outcome, "unknown")),
+        Cell(" ".join(found.spoken) or "·"),
+        Cell(f"{found.failures}/{found.attempts}" if found.attempts else "·"),
+        *(Cell(median) for median in medians),
+        Cell(milliseconds(percentile(totals, 0.5))),
+        Cell(milliseconds(percentile(totals, 0.95))),
+    ]
