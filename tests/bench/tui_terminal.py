@@ -9,7 +9,7 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -79,11 +79,11 @@ class Terminal:
         ready, _, _ = select.select([self.fd], [], [], seconds)
         return self.read(seconds, quiet=quiet) if ready else (b"", time.perf_counter())
 
-    def seen(self, wanted: str, seconds: float = _LIMIT) -> float:
-        """Read until a text is on the screen; the moment when it was, on the clock of ``time.perf_counter``."""
+    def seen(self, wanted: str | Callable[[str], bool], seconds: float = _LIMIT) -> float:
+        """Read until a text is on the screen, or it is as a function wants it; when, by ``time.perf_counter``."""
         last = time.perf_counter()
         end = last + seconds
-        while wanted not in self.text():
+        while not (wanted in self.text() if isinstance(wanted, str) else wanted(self.text())):
             found, last = self.burst(min(1.0, seconds), 0.002)
             self._stream.feed(found)
             if time.perf_counter() > end:
