@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench testbed testbed-down docs lock clean
+.PHONY: help setup demo test lint format bench screenshots testbed testbed-down docs lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: $(READY) ## put every file into its form
 
 bench: $(READY) ## measure, and print ratios; as root on Debian on the testbed as well
 	@$(BIN)/python -m tests.bench
+
+screenshots: $(READY) ## draw every screen anew, from the demo incidents
+	@$(BIN)/python -m screenshots.export
 
 testbed: $(READY) ## bring up the real cluster of namespaces (root on Debian) and say how to use it
 	@$(BIN)/python -m tests.testbed up

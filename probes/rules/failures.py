@@ -1,7 +1,7 @@
 """Failures: how far a request got, told by the error text of the Go program that made it.
 
 source-controller, containerd and External Secrets are Go programs and pass on the texts of Go's net, net/http,
-crypto/tls and golang.org/x/net/http2, of go-git and of the registry client. The text tells the stage; what stands
+crypto/tls and http2, of go-git and of the registry client. The text tells the stage; what stands
 around it, such as a Flux reason, does not.
 """
 
