@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 from tui import __version__
 
-COMMANDS: Final = ("screen", "status", "watch", "init", "probe", "explain")
+COMMANDS: Final = ("screen", "serve", "status", "watch", "init", "probe", "explain")
 PROBES: Final = {
     "pmtu": "search the path MTU of every direction, or to the targets",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
@@ -45,6 +45,7 @@ class Arguments(argparse.Namespace):
     output: str
     force: bool
     for_seconds: float | None
+    port: int
     user: str
     jump: str
     vantages: list[tuple[str, str]]
@@ -105,6 +106,12 @@ def _target(text: str) -> str:
     return text
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - ports have 16 bits
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no port; give a number up to 65535")
+    return int(text)
+
+
 def _shared() -> _Parser:
     shared = _Parser(add_help=False)
     where = shared.add_argument_group("where the cluster is")
@@ -135,9 +142,12 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     screen = commands.add_parser("screen", parents=[shared], help="the live screens; what a terminal gets by itself")
-    screen.add_argument(
-        "--theme", metavar="NAME", default="", help="dark, light, high-contrast, colour-blind, 16, plain"
-    )
+    serve = commands.add_parser("serve", parents=[shared], help="the live screens in a browser, on this machine only")
+    serve.add_argument("--port", metavar="N", type=_port, default=8000, help="default: 8000; 0: any that is free")
+    for command in (screen, serve):
+        command.add_argument(
+            "--theme", metavar="NAME", default="", help="dark, light, high-contrast, colour-blind, 16, plain"
+        )
     status = commands.add_parser("status", parents=[shared], help="print the state of the cluster and judge it")
     watch = commands.add_parser("watch", parents=[shared], help="print what changes, as it changes, until ctrl-c")
     for command, formats in ((status, ("table", "json")), (watch, ("text", "json"))):
