@@ -68,9 +68,10 @@ def _judge_unit(facts: NodeFacts) -> Iterator[Finding]:
         unit.active_state == "activating" and unit.sub_state != "auto-restart"
     )
     if passing and not often:
-        late = unit.active_state == "activating" and (since is None or since > SLOW_START)
+        # Before its main process runs, the unit still has the start time of the one before.
+        late = (unit.active_state, unit.sub_state) == ("activating", "start") and (since or 0.0) > SLOW_START
         what = "starting" if unit.active_state == "activating" else "being stopped"
-        how = f" for {lasting(since)}" if since is not None and what == "starting" else ""
+        how = f" for {lasting(since)}" if since is not None and unit.sub_state == "start" else ""
         said = f"{unit.name} is {what}{how}" + ("; a large database can make that long, do not kill it" if late else "")
         yield facts.finding("unit-starting", Severity.WARNING if late else Severity.NOTE, said, shown, refutes=refutes)
         return

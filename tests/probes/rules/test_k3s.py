@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from probes.model.kube import Condition, FlannelAnnotations, Lease
+from probes.model.kube import Condition, FlannelAnnotations, Lease, Node
 from probes.model.network import Conntrack, Link, NetConf, Route
 from probes.model.observation import Failed, Listed, Observed
 from probes.model.snapshot import Snapshot, fold
@@ -51,6 +51,10 @@ HOLDS: dict[str, tuple[World, dict[tuple[str, str], Severity]]] = {
     ),
     "starting": (unit(S, active_state="activating", sub_state="start", started_at=995.0), {("unit-starting", S): NOTE}),
     "being stopped": (unit(S, active_state="deactivating", sub_state="stop-sigterm"), {("unit-starting", S): NOTE}),
+    "before its start": (
+        unit(S, active_state="activating", sub_state="start-pre", started_at=0.0),
+        {("unit-starting", S): NOTE},
+    ),
     "starting for long": (
         unit(S, active_state="activating", sub_state="start", started_at=600.0),
         {("unit-starting", S): WARNING},
@@ -98,6 +102,13 @@ def test_each_fault_has_its_name(case: str) -> None:
 
 
 QUIET: dict[str, World] = {
+    "a virtual kubelet": lambda world: fold(
+        world,
+        [
+            Observed("kube/nodes", AT, Listed({**world.nodes, "virtual": Node("virtual", conditions=(READY,))})),
+            Failed("node/virtual", AT, "none", "absent"),
+        ],
+    ),
     "reloading": unit(S, active_state="reloading"),
     "restarted twice": unit(S, n_restarts=2),
     "restarted often, long ago": unit(S, n_restarts=9, started_at=0.0),
