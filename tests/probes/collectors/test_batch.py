@@ -196,7 +196,7 @@ def test_sudo_missing(as_user: tuple[list[str], Path]) -> None:
 
     found = node.parse(answer(as_user, *node.STEPS))
 
-    assert "needs root, and sudo -n does not give it" in found.unassessed["net_conf"]
+    assert "needs root, and the node has no sudo" in found.unassessed["net_conf"]
     assert found.udp is not None
 
 
