@@ -1,11 +1,13 @@
 """underlay's screens over a scripted world: UnderlayApp as it is, with snapshots in place of a Cluster.
 
-Orders come in on one file descriptor and answers go out on another, see ``tui_terminal``.
+With ``live KUBECONFIG SSH_CONFIG`` in place of three numbers it is a Cluster after all, as ``underlay`` has it. Orders
+come in on one file descriptor and answers go out on another, see ``tui_terminal``.
 """
 
 import asyncio
 import gc
 import json
+import logging
 import os
 import sys
 import time
@@ -17,6 +19,8 @@ import themes
 from probes.model.snapshot import Snapshot
 from tests.bench.world import World
 from tui.app import UnderlayApp
+from tui.cli.connect import connected
+from tui.cli.place import Place
 
 Publish = Callable[[Snapshot], None]
 
@@ -26,6 +30,7 @@ class Script:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.errors: list[str] = []
         self._answers = os.fdopen(int(os.environ["UNDERLAY_BENCH_ANSWERS"]), "w", encoding="utf-8")
 
     def answer(self, value: object) -> None:
@@ -39,6 +44,12 @@ class Script:
         self.answer({"published": time.perf_counter()})
         await asyncio.sleep(0)
         publish(self.world.snapshot)
+        await self.obey(publish)
+
+    async def obey(self, publish: Publish) -> None:
+        """Do what is ordered until cancelled."""
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: self.errors.append(str(context)[:500]))
+        logging.getLogger().addHandler(_Noted(self.errors))
         reader = asyncio.StreamReader()
         pipe = os.fdopen(int(os.environ["UNDERLAY_BENCH_ORDERS"]), "rb")
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
@@ -89,14 +100,43 @@ class Script:
         gc.collect()
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
-        self.answer({"tasks": len(asyncio.all_tasks()), "resident": resident, "objects": len(gc.get_objects())})
+        counted = {"tasks": len(asyncio.all_tasks()), "resident": resident, "objects": len(gc.get_objects())}
+        self.answer({**counted, "errors": self.errors[:5], "failures": len(self.errors)})
+
+
+class _Noted(logging.Handler):
+    """Notes what is logged as a warning or worse."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._errors = errors
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note one."""
+        self._errors.append(f"{record.name}: {record.getMessage()}"[:500])
+
+
+class Live(Script):
+    """A real cluster, followed by Cluster; orders can only ask."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(World(0, 0, 0))
+        self._place = place
+
+    async def follow(self, publish: Publish) -> None:
+        """Follow the cluster and do what is ordered."""
+        async with connected(self._place, watch=True) as cluster, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.obey(publish))
+            await cluster.follow(publish)
 
 
 def main(words: list[str]) -> Any:
     """Make the world, then run the app."""
-    world = World(*(int(word) for word in words))
+    if words[0] == "live":
+        script: Script = Live(Place(kubeconfig=Path(words[1]), ssh_config=Path(words[2]), demo="bench"))
+    else:
+        script = Script(World(*(int(word) for word in words)))
     gc.collect()
-    script = Script(world)
     script.answer({"app": time.perf_counter(), "resident": _resident()})
     return UnderlayApp(script.follow, context="bench", palette=themes.load(), environ=os.environ).run()
 
