@@ -10,7 +10,7 @@ from lab.commands import Call, Done, Program
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 from lab.journal import journalctl
 from lab.kernel import Kernel, KernelError
-from lab.machine import PodNetns
+from lab.machine import BRIDGE, PodNetns
 
 _OBJECTS = {
     "a": "address", "addr": "address", "address": "address", "l": "link", "link": "link",
@@ -19,6 +19,7 @@ _OBJECTS = {
 }  # fmt: skip
 ICMP_HEADERS: Final = 28
 """IPv4 header 20 and ICMP header 8: what ping adds to its payload."""
+_MOST_PACKETS: Final = 20
 
 
 async def _ip(call: Call) -> Done:
@@ -79,6 +80,11 @@ def _rows(flags: set[str], items: list[Any], row: Callable[[Any], dict[str, Any]
 
 
 def _route_get(call: Call, words: list[str]) -> Done:
+    if call.netns is not None:  # a pod has one way out: its bridge
+        bridge = call.machine.kernel.links.get(BRIDGE)
+        gateway = bridge.addresses[0].local if bridge is not None and bridge.addresses else ""
+        row = {"dst": words[0], "gateway": gateway, "dev": "eth0", "prefsrc": call.netns.ip}
+        return Done(out=iproute.dump([row | {"flags": [], "uid": 0, "cache": []}]))
     route = call.machine.kernel.route_to(words[0])
     if route is None:
         return Done(2, err="RTNETLINK answers: Network is unreachable\n")
@@ -218,17 +224,19 @@ async def _ping(call: Call) -> Done:
     target = words[-1]
     size = int(_joined(words, "-s") or 56) + ICMP_HEADERS
     wait = float(_joined(words, "-W") or 1)
+    packets = min(int(_joined(words, "-c") or 1), _MOST_PACKETS)
     if not target.replace(".", "").isdigit():
         return Done(2, err=f"ping: {target}: Temporary failure in name resolution\n")
     pod = f"{call.netns.namespace}/{call.netns.pod}" if call.netns else ""
     verdict = fabric.exchange(call.world, fabric.Endpoint(call.machine.name, pod), target, size)
-    for node, counter in verdict.counts:
+    for node, counter in verdict.counts * packets:
         call.world.nodes[node].count(counter)
     head = f"PING {target} ({target}) {size - ICMP_HEADERS}({size}) bytes of data.\n"
-    stats = f"\n--- {target} ping statistics ---\n1 packets transmitted, "
+    stats = f"\n--- {target} ping statistics ---\n{packets} packets transmitted, "
     if verdict.outcome == "ok":
-        answer = f"{size - ICMP_HEADERS + 8} bytes from {target}: icmp_seq=1 ttl=63 time=0.412 ms\n"
-        return Done(0, head + answer + stats + "1 received, 0% packet loss, time 0ms\n")
+        answer = f"{size - ICMP_HEADERS + 8} bytes from {target}: icmp_seq="
+        answers = "".join(f"{answer}{number} ttl=63 time=0.412 ms\n" for number in range(1, packets + 1))
+        return Done(0, head + answers + stats + f"{packets} received, 0% packet loss, time 0ms\n")
     lost = "0 received, +1 errors, 100% packet loss, time 0ms\n\n"
     if verdict.outcome == "told" and not verdict.by:
         return Done(1, head + stats + lost, f"ping: local error: message too long, mtu={verdict.mtu}\n")

@@ -4,7 +4,7 @@ import asyncio
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from lab import shell
+from lab import probing, shell
 from lab.machine import Machine
 from lab.world import World
 
@@ -66,6 +66,9 @@ async def _session(world: World, machine: Machine, process: "asyncssh.SSHServerP
             lambda text: process.stdout.write(text.encode()),
             lambda text: process.stderr.write(text.encode()),
         )
+    if (asked := probing.volley(argv)) is not None:
+        text, root = asked
+        return await probing.run(world, machine, text, lambda said: process.stdout.write(said.encode()), root=root)
     streams = monitored(argv)
     if streams:
         return await _monitor(machine, streams, process)

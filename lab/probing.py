@@ -1,0 +1,43 @@
+"""A volley: the script of a probe, many short commands side by side, each answer in a frame of its own."""
+
+import asyncio
+import re
+import shlex
+from typing import Final
+
+from lab import shell
+from lab.machine import Machine
+from lab.shell import Write
+from lab.world import World
+
+_NONCE: Final = re.compile(r"^m=([0-9a-f]{32})$", re.MULTILINE)
+_SHOT: Final = re.compile(r'^shot ([a-z0-9.-]{1,64}) (\S.*) & p="\$p \$!"$', re.MULTILINE | re.DOTALL)
+_AS_ROOT: Final = "sudo -n sh -c"
+
+
+def volley(argv: tuple[str, ...]) -> tuple[str, bool] | None:
+    """Give the script of a volley and whether it is to run as root; None for any other command."""
+    if argv[:2] != ("sh", "-c") or "\nshot() {" not in argv[-1]:
+        return None
+    return argv[-1], _AS_ROOT in argv[2] and len(argv) > len(("sh", "-c", "SCRIPT"))
+
+
+async def run(world: World, machine: Machine, script: str, out: Write, *, root: bool) -> int:
+    """Run a volley's commands, writing each answer as it comes; the script's exit status."""
+    nonce = _NONCE.search(script)
+    if nonce is None:
+        return 2
+
+    async def shoot(name: str, argv: tuple[str, ...]) -> None:
+        done = await shell.run_argv(world, machine, argv, root=root)
+        said = (done.out + done.err).rstrip("\n")
+        out(f"\n{nonce[1]} begin {name}\n{said}\n{nonce[1]} end {name} {done.rc}\n")
+
+    # A command may hold newlines, so lines are joined until they end as a shot's does.
+    shots = [part for part in re.split(r"(?m)^(?=shot [a-z0-9.-]+ )|^(?=wait )", script) if part.startswith("shot ")]
+    found = [match for part in shots if (match := _SHOT.match(part.rstrip("\n")))]
+    async with asyncio.TaskGroup() as tasks:
+        for match in found:
+            tasks.create_task(shoot(match[1], tuple(shlex.split(match[2]))))
+    out(f"{nonce[1]} done\n")
+    return 0

@@ -1,0 +1,50 @@
+"""Probes against the demo: path MTU is what the incident made of it; what the demo has not is told so."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tui.__main__ import main
+
+
+def probe(
+    capsys: pytest.CaptureFixture[str], incident: str, *argv: str
+) -> tuple[int, Sequence[dict[str, Any]], list[str]]:
+    status = main(["--demo", incident, "probe", *argv, "-o", "json"])
+    read = json.loads(capsys.readouterr().out)
+    return status, read["results"], [each["code"] for each in read.get("conclusions", ())]
+
+
+def test_a_healthy_cluster_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every direction carries what its device believes, and nothing is sent from this machine's own network."""
+    status, results, codes = probe(capsys, "healthy", "pmtu")
+    assert (status, codes, len(results)) == (0, [], 12)
+    assert {(each["kind"], each["found"]["mtu"]) for each in results} == {("node", 1500), ("pod", 1450)}
+
+
+def test_a_missing_device_is_a_dead_overlay(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without flannel's device on one node no size passes between its pods and others, and the underlay is well."""
+    status, results, codes = probe(capsys, "flannel-missing-after-upgrade", "pmtu")
+    assert (status, codes) == (2, ["overlay-dead"])
+    dead = {(each["vantage"], each["target"]) for each in results if each["found"]["outcome"] != "ok"}
+    assert all("pod@eq14-001" in ends for ends in dead)
+    assert len(dead) == 4
+
+
+def test_mixed_mtu_loses_large_packets_between_pods(capsys: pytest.CaptureFixture[str]) -> None:
+    """Pods that believe 1450 on an overlay of 1400 lose without a word from 1401 bytes on; the underlay is well."""
+    status, results, codes = probe(capsys, "flux-http2-vxlan", "pmtu")
+    assert status == 2
+    assert len(codes) == 1
+    pods = {(each["found"]["outcome"], each["found"]["mtu"]) for each in results if each["kind"] == "pod"}
+    assert pods == {("silent", 1400)}
+
+
+@pytest.mark.parametrize(("kind", "why"), [("http", "there is no curl there"), ("dns", "there is no bash to ask with")])
+def test_what_the_demo_has_not_is_told(capsys: pytest.CaptureFixture[str], kind: str, why: str) -> None:
+    """The demo's nodes have neither curl nor bash: nothing is assessed, with the reason."""
+    status, results, _ = probe(capsys, "healthy", kind)
+    assert status == 3
+    assert {(each["found"]["outcome"], each["found"]["reason"]) for each in results} == {("unassessed", why)}
