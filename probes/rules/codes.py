@@ -69,6 +69,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
         "subnet-env-stale-copy",
         "mtu-headroom",
     ),
+    "counters": ("udp-checksums-wrong", "fragments-lost"),
     "dns": (
         "resolver-loopback",
         "resolver-fallback",

@@ -7,6 +7,7 @@ from probes.model.network import NodeNetwork
 from probes.model.peers import Overlay, peer_table
 from probes.model.snapshot import NODE, Snapshot
 from probes.model.summary.nodes import summarize_node
+from probes.rules.counters import judge_counters
 from probes.rules.facts import NodeFacts, node_facts
 from probes.rules.finding import Diagnosis, Finding, NodeView
 from probes.rules.flannel import judge_flannel
@@ -24,6 +25,7 @@ NODE_RULES: Final[tuple[Callable[[NodeFacts], Iterator[Finding]], ...]] = (
     judge_vxlan,
     judge_peers,
     judge_mtu,
+    judge_counters,
     judge_resolvers,
 )
 """What judges one node, each by its facts alone."""

@@ -84,6 +84,14 @@ HOLDS: dict[str, tuple[World, dict[tuple[str, str], Severity]]] = {
     ),
     "table nearly full": (facts(S, conntrack=Conntrack(9000, 10000)), {("conntrack-full", S): WARNING}),
     "table full": (facts(S, conntrack=Conntrack(9900, 10000)), {("conntrack-full", S): CRITICAL}),
+    "checksums wrong": (
+        facts(S, counters={"UdpInCsumErrors": 1000, "UdpInDatagrams": 99000}),
+        {("udp-checksums-wrong", S): WARNING},
+    ),
+    "fragments lost": (
+        facts(S, counters={"IpReasmFails": 1000, "IpReasmReqds": 100000}),
+        {("fragments-lost", S): WARNING},
+    ),
     "no subnet.env": (facts(S, subnet_env=None), {("subnet-env-missing", S): CRITICAL}),
     "another's subnet": (env(S, subnet="10.42.7.1/24"), {("subnet-env-foreign", S): CRITICAL}),
     "backend about to change": (
@@ -116,6 +124,10 @@ QUIET: dict[str, World] = {
     "voters": lost(*NAMES, voter="True"),
     "agents behind": kube(S, kubelet_version="v1.32.1+k3s1"),
     "server ahead": kube("boromir", kubelet_version="v1.36.0+k3s1"),
+    "few wrong checksums": facts(S, counters={"UdpInCsumErrors": 999, "UdpInDatagrams": 1}),
+    "one in a thousand wrong": facts(S, counters={"UdpInCsumErrors": 1000, "UdpInDatagrams": 999000}),
+    "no total to hold them against": facts(S, counters={"UdpInCsumErrors": 9000, "IpReasmFails": 9000}),
+    "fragments that a few lost": facts(S, counters={"IpReasmFails": 1000, "IpReasmReqds": 100001}),
     "a version of another form": kube(S, kubelet_version="nightly"),
     "leases alike, our clock ahead": leases(boromir=100.0, samwise=110.0, theoden=105.0),
     "a lease a little late": leases(boromir=990.0, samwise=940.0, theoden=991.0),
