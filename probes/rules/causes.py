@@ -198,6 +198,7 @@ EDGES: Final[tuple[Edge, ...]] = (
         ("overlay-exceeds-underlay", "subnet-env-mtu-differs", "subnet-env-edited", "pod-mtu-mixed", "pod-mtu-stale"),
         _here,
     ),
+    *_edges(("overlay-exceeds-underlay",), ("fragments-lost",), _here),
     *_edges(("subnet-env-edited",), ("subnet-env-mtu-differs", "pod-mtu-mixed", "pod-mtu-stale"), _here),
     *_edges(("subnet-env-mtu-differs",), ("pod-mtu-mixed", "pod-mtu-stale"), _here),
     *_edges(("flannel-mtu-mismatch",), ("flannel-mtu-differs",), _there),
