@@ -84,8 +84,7 @@ def _unanswered(resolver: str, seen: list[Evidence], places: Places, at: float |
         (*seen[: MOST_EVIDENCE - 1], told),
         "nslookup kubernetes.default from a pod on the controller's node is answered, ten times out of ten",
         detail="The last attempts may be a quarter of an hour old. Compare CoreDNS's pod address with the service "
-        "address from "
-        "the same pod: the one answered and the other not is kube-proxy or checksum offload on flannel.1, neither is "
-        "the way.",
+        "address from the same pod: the one answered and the other not is kube-proxy or checksum offload on "
+        "flannel.1, neither is the way.",
         about=tuple(hosts[:MOST_EVIDENCE]),
     )

@@ -22,10 +22,8 @@ SLEEPS: Final = (
 )
 _FROM_A_POD: Final = (
     "Try the stages one by one from a pod on the controller's node: name, TCP, TLS, a large download. Small requests "
-    "that "
-    "succeed (curl -I, nc, ping) prove nothing about large ones. Pods reach the internet by the uplink, not by "
-    "flannel.1: "
-    "its MTU alone does not break this."
+    "that succeed (curl -I, nc, ping) prove nothing about large ones. Pods reach the internet by the uplink, not by "
+    "flannel.1: its MTU alone does not break this."
 )
 
 
@@ -80,15 +78,13 @@ _BY_FAILURE: Final[dict[str, tuple[str, str]]] = {
     ),
     "rate-limit": (
         "flux-rate-limit",
-        "The network works. All nodes behind one address share a limit; credentials raise it. Asking more often "
-        "makes it "
-        "worse.",
+        "The network works. All nodes behind one address share a limit; credentials raise it. Asking more often makes "
+        "it worse.",
     ),
     "denied": (
         "flux-source-auth",
         "The network works: the server answered. An expired token, a removed deploy key, or none at all. A registry "
-        "says the "
-        "same of what is private and of what does not exist.",
+        "says the same of what is private and of what does not exist.",
     ),
     "not-found": (
         "flux-source-not-found",
@@ -122,8 +118,7 @@ _ANY: Final = (
         ),
         "an admission webhook does not answer the API server",
         "The API server calls the webhook's pod over the overlay. The webhook is seldom what is broken: look at its "
-        "pods' "
-        "node, and at the way to it from the servers.",
+        "pods' node, and at the way to it from the servers.",
     ),
     _Pattern(
         "flux-ssh-host-key",

@@ -37,8 +37,7 @@ class Pull(msgspec.Struct, frozen=True):
 
 _MIRROR: Final = (
     " Behind a mirror of registries.yaml kubelet tells only of the last endpoint, the registry itself; the mirror's "
-    "own "
-    "failure is in containerd.log."
+    "own failure is in containerd.log."
 )
 _BY_FAILURE: Final = {
     "dns": ("image-pull-dns", "containerd asks the node's own resolvers, not CoreDNS: look at the node's resolv.conf."),
@@ -58,8 +57,7 @@ _BY_FAILURE: Final = {
     "rate-limit": (
         "image-pull-rate-limit",
         "The network works. All nodes behind one address share the anonymous limit, of Docker Hub 100 pulls in 6 "
-        "hours: log "
-        "in, or use a mirror.",
+        "hours: log in, or use a mirror.",
     ),
     "denied": (
         "image-pull-denied",

@@ -93,8 +93,7 @@ def _fallback(name: str, own: Resolvers, host: Resolvers | None, at: float | Non
         tuple(seen),
         f"{K3S} does not exist, or names the resolvers that are meant",
         detail="It concerns CoreDNS when it runs here, and pods with dnsPolicy Default. Where port 53 to the "
-        "internet is "
-        "blocked, no outside name resolves at all.",
+        "internet is blocked, no outside name resolves at all.",
     )
 
 
@@ -107,8 +106,7 @@ def _loopback(name: str, host: Resolvers, at: float | None) -> Finding:
         (Evidence(f"cat {host.path}", f"nameserver {', '.join(host.nameservers)}", name, at),),
         f"{SYSTEMD} or {K3S} names a resolver that pods reach",
         detail="CoreDNS on this node would ask itself and stop with 'Loop detected'. k3s writes a resolv.conf of its "
-        "own when "
-        "it starts with such a file; here it has not, so the file may be newer than k3s.",
+        "own when it starts with such a file; here it has not, so the file may be newer than k3s.",
     )
 
 
@@ -126,8 +124,7 @@ def _differ(snapshot: Snapshot, groups: Mapping[frozenset[str], list[str]]) -> F
         tuple(seen),
         "every node has the same nameservers",
         detail="A name may resolve or not according to the node that CoreDNS runs on, and images of a private "
-        "registry pull on some "
-        "nodes only.",
+        "registry pull on some nodes only.",
         about=tuple(few[:MOST_EVIDENCE]),
     )
 
