@@ -29,8 +29,8 @@ _ADDRESS: Final = 4
 
 _BASH: Final = """\
 exec 3<>"/dev/udp/$1/53" 4<>/dev/udp/127.0.0.1/9 || exit 9
-b=$EPOCHREALTIME
 printf "$2" | dd obs=4096 status=none >&3
+b=$EPOCHREALTIME
 i=$(($3 * 500))
 until read -t 0 -u 3 || [ $((i -= 1)) -le 0 ]; do read -t 0.002 -u 4; done
 e=$EPOCHREALTIME
@@ -40,7 +40,8 @@ echo "$b $e"
 echo "$a"
 """
 """bash opens UDP sockets by itself. dd puts the question into one datagram, whatever bytes it has; nobody ever sends to
-the second socket, so reading from it is how bash sleeps without starting a program. The time holds the start of dd."""
+the second socket, so reading from it is how bash sleeps without starting a program. The time begins once dd has
+ended: a little late, so that a busy node is not taken for a slow resolver."""
 
 
 class Reply(msgspec.Struct, frozen=True):
