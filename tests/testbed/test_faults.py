@@ -7,6 +7,7 @@ import pytest
 
 from probes.rules.codes import RANK
 from tests.testbed.cluster import Testbed
+from tests.testbed.faults.calm import watch_restarts
 from tests.testbed.faults.fault import Fault, faults, pairs
 from tests.testbed.faults.judge import Outcome, line, total
 from tests.testbed.faults.matrix import Matrix
@@ -70,3 +71,10 @@ def test_two_at_once_are_both_told(matrix: Matrix, both: tuple[Fault, Fault]) ->
 def test_its_root_cause_is_told_first_while_units_restart(matrix: Matrix, name: str) -> None:
     """Likewise of faults that restart k3s; they come last, for a node that has just started is judged leniently."""
     _is_told(matrix, FAULTS[name])
+
+
+@pytest.mark.testbed
+def test_a_rolling_restart_raises_no_alarm(matrix: Matrix) -> None:
+    """While k3s is restarted on each node in turn, nothing worse than a note is said, not for a moment."""
+    watch = watch_restarts(matrix.bed)
+    assert list(watch.alarms.values()) == []

@@ -17,7 +17,6 @@ from tests.testbed.commands import run
 DEVICE = "flannel.1"
 SUBNET_ENV = "/run/flannel/subnet.env"
 OWN = ("lo", "eth0", "cni0", DEVICE)
-CONNTRACK = "/proc/sys/net/netfilter/nf_conntrack_max"
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,6 @@ class Ground:
             moment = path.stat().st_mtime - age
             os.utime(path, (moment, moment))
 
-    def limit_conntrack(self, node: str, share: float) -> None:
-        """Leave the connection tracking table of a node full to this share; `restore` takes it back."""
-        self.saved[node].files.setdefault(CONNTRACK, self._content(node, CONNTRACK))
-        count = int(self.run(node, ("cat", "/proc/sys/net/netfilter/nf_conntrack_count")))
-        self.run(node, ("tee", CONNTRACK), text=str(max(1, int(count / share))))
-
     def restore(self, node: str) -> None:
         """Put back a node's devices, entries and files."""
         self._restore_files(node, self.saved[node])
@@ -139,8 +132,7 @@ class Ground:
                 path.unlink(missing_ok=True)
             elif self._content(node, name) != kept:
                 path.write_bytes(kept[0])
-                if not name.startswith("/proc/"):
-                    os.utime(path, (kept[1], kept[1]))
+                os.utime(path, (kept[1], kept[1]))
 
 
 def _device(link: dict[str, Any], other: Mapping[str, str]) -> tuple[str, ...]:

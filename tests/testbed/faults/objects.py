@@ -172,7 +172,7 @@ class Objects:
             )
             if said.get("status", NOT_FOUND) != NOT_FOUND:
                 raise TestbedError(str(said["error"]))
-            if method == "PATCH" and "spec" in body:
+            if method == "PATCH" and "spec" in body and ".toolkit.fluxcd.io/" in path:
                 # Both changes of the spec made a new generation: what its controller would note once it has seen it.
                 generation = said["body"]["metadata"]["generation"]
                 self.request("PATCH", f"{path}/status", {"status": {"observedGeneration": generation}}, MERGE)

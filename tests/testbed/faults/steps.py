@@ -4,7 +4,6 @@
     {at: lan, run: [ip, link, set, to-samwise, down]}    a program in a place of the network
     {node: samwise, write: /run/x, text: "…", age: 60}   a file (age: seconds since its last change); no text: removed
     {node: samwise, remake: {id: 2}}                     flannel.1 with its entries as it was, but for this
-    {node: samwise, conntrack: 0.97}                     the share to which connection tracking is full
     {restart: samwise}                                   the unit, until flannel has started again
     {stop: apiserver}, {start: apiserver}                a daemon of the control plane
     {patch: Node samwise, body: {…}}                     a merge patch; "@-60" is the time 60 seconds ago
@@ -52,8 +51,6 @@ class Hands:
                 self._ground.write(node, name, rest.get("text"), age=rest.get("age"))
             case {"node": node, "remake": other}:
                 self._ground.remake(node, **{name: str(value) for name, value in other.items()})
-            case {"node": node, "conntrack": share}:
-                self._ground.limit_conntrack(node, share)
             case {"at": place, "run": argv}:
                 run(self._bed.fabric.inside(place, [str(word) for word in argv]))
             case {"restart": node}:

@@ -1,6 +1,7 @@
-"""Flannel's VXLAN backend: one link, one subnet.env, three entries a peer.
+"""Flannel's VXLAN backend: one link, one subnet.env, three entries a peer; and host-gw: one route a peer.
 
-After flannel pkg/backend/vxlan (device.go, vxlan_network.go), pkg/subnet/kube and k3s pkg/agent/flannel.
+After flannel pkg/backend/vxlan (device.go, vxlan_network.go), pkg/backend/hostgw, pkg/subnet/kube and k3s
+pkg/agent/flannel. The backend is k3s's option `flannel-backend` in config.yaml, here on every node.
 """
 
 import ipaddress
@@ -27,6 +28,7 @@ class Peer:
     subnet: str
     mac: str
     public_ip: str
+    backend: str = "vxlan"
 
     @property
     def gateway(self) -> str:
@@ -34,17 +36,19 @@ class Peer:
         return self.subnet.split("/")[0]
 
 
-def peer_of(node: dict[str, Any]) -> Peer | None:
-    """Lease of one Node object, or None where it is no complete vxlan peer."""
+def peer_of(node: dict[str, Any], backend: str) -> Peer | None:
+    """Lease of one Node object, or None where it is no complete peer of this backend."""
     notes = node["metadata"].get("annotations", {})
     subnet = node.get("spec", {}).get("podCIDR")
     if not subnet or notes.get(f"{PREFIX}kube-subnet-manager") != "true":
         return None
-    if notes.get(f"{PREFIX}backend-type") != "vxlan":
-        print(f"ignoring non-vxlan subnet {subnet}: type={notes.get(f'{PREFIX}backend-type')}")
+    if notes.get(f"{PREFIX}backend-type") != backend:
+        print(f"ignoring non-{backend} subnet {subnet}: type={notes.get(f'{PREFIX}backend-type')}")
         return None
     data = json.loads(notes.get(f"{PREFIX}backend-data") or "null") or {}
     public = notes.get(f"{PREFIX}public-ip-overwrite") or notes.get(f"{PREFIX}public-ip")
+    if backend == "host-gw":
+        return Peer(subnet, "", public, backend) if public else None
     return Peer(subnet, data["VtepMAC"], public) if "VtepMAC" in data and public else None
 
 
@@ -60,7 +64,7 @@ def net_conf() -> dict[str, Any]:
         "EnableIPv6": False,
         "EnableIPv4": True,
         "IPv6Network": "::/0",
-        "Backend": {"Type": "vxlan"},
+        "Backend": {"Type": config_option("flannel-backend") or "vxlan"},
     }
     NET_CONF.parent.mkdir(parents=True, exist_ok=True)
     NET_CONF.write_text(json.dumps(conf, indent="\t") + "\n")
@@ -150,6 +154,9 @@ def write_subnet_env(network: str, subnet: str, mtu: int) -> None:
 
 def add_peer(peer: Peer) -> None:
     """Write neighbour, FDB entry, route, in this order (vxlan_network.go handleSubnetEvents)."""
+    if peer.backend == "host-gw":
+        kernel.ip("route", "replace", peer.subnet, "via", peer.public_ip)
+        return
     via, mac = peer.gateway, peer.mac
     kernel.ip("neigh", "replace", via, "lladdr", mac, "dev", IFNAME, "nud", "permanent")
     kernel.run(("bridge", "fdb", "replace", mac, "dev", IFNAME, "dst", peer.public_ip, "self", "permanent"))
@@ -157,12 +164,15 @@ def add_peer(peer: Peer) -> None:
 
 
 def remove_peer(peer: Peer) -> None:
-    """Take the three entries away again; those already gone are logged."""
-    for argv in (
+    """Take a peer's entries away again; those already gone are logged."""
+    entries: tuple[tuple[str, ...], ...] = (
         ("ip", "route", "del", peer.subnet, "via", peer.gateway, "dev", IFNAME, "onlink"),
         ("bridge", "fdb", "del", peer.mac, "dev", IFNAME, "dst", peer.public_ip, "self"),
         ("ip", "neigh", "del", peer.gateway, "dev", IFNAME),
-    ):
+    )
+    if peer.backend == "host-gw":
+        entries = (("ip", "route", "del", peer.subnet, "via", peer.public_ip),)
+    for argv in entries:
         try:
             kernel.run(argv)
         except kernel.CommandError as error:
@@ -195,20 +205,25 @@ def start(api: Api, name: str) -> dict[str, Any]:
     uplink = config_option("flannel-iface") or kernel.uplink()
     local = kernel.first_address(uplink)
     link = kernel.link(uplink) or {}
-    mtu = int(conf.get("Backend", {}).get("MTU") or link["mtu"]) - OVERHEAD
+    mtu = int(conf.get("Backend", {}).get("MTU") or link["mtu"])
     print(f"Determining IP address of default interface\nUsing interface with name {uplink} and address {local}")
     notes = node["metadata"].get("annotations", {})
-    known = json.loads(notes.get(f"{PREFIX}backend-data") or "null") or {}
-    mac = ensure_link(mtu, local, uplink, known.get("VtepMAC"))
+    backend = conf["Backend"]["Type"]
+    data: dict[str, Any] | None = None
+    if backend == "vxlan":
+        mtu -= OVERHEAD
+        known = json.loads(notes.get(f"{PREFIX}backend-data") or "null") or {}
+        data = {"VNI": VNI, "VtepMAC": ensure_link(mtu, local, uplink, known.get("VtepMAC"))}
     announce = {
         f"{PREFIX}kube-subnet-manager": "true",
-        f"{PREFIX}backend-type": "vxlan",
-        f"{PREFIX}backend-data": json.dumps({"VNI": VNI, "VtepMAC": mac}, separators=(",", ":")),
+        f"{PREFIX}backend-type": backend,
+        f"{PREFIX}backend-data": json.dumps(data, separators=(",", ":")),
         f"{PREFIX}public-ip": local,
     }
     patch = {"metadata": {"annotations": announce}}
     announced = api.request("PATCH", f"/api/v1/nodes/{name}/status", patch, STRATEGIC)
-    configure(subnet, conf["Network"], mac)
+    if data:
+        configure(subnet, conf["Network"], str(data["VtepMAC"]))
     masquerade(conf["Network"])
     write_subnet_env(conf["Network"], subnet, mtu)
     print(f"Wrote subnet file to {SUBNET_ENV}\nRunning flannel backend.")
@@ -226,6 +241,7 @@ class Peers:
         self._own = settings.name
         self._access = settings.access
         self._programmed: dict[str, Peer] = {}
+        self._backend = str(net_conf()["Backend"]["Type"])
 
     def follow(self) -> None:
         """Watch Nodes; never returns, raises ApiError when the API goes away."""
@@ -247,7 +263,7 @@ class Peers:
 
     def _apply(self, node: dict[str, Any]) -> None:
         name = node["metadata"]["name"]
-        peer = peer_of(node) if name != self._own else None
+        peer = peer_of(node, self._backend) if name != self._own else None
         before = self._programmed.get(name)
         if peer == before:
             return
