@@ -133,6 +133,8 @@ class LabCluster:
             )
         _write(self.client_key, client_key.export_private_key().decode())
         _write(self.known_hosts, "".join(known))
+        # A node of the world without a server here must never be sought at the address that it has in the world.
+        config.append("Host *\n  HostName 127.0.0.1\n  Port 1\n  ProxyJump none\n")
         _write(self.ssh_config, "".join(config))
 
     async def stop_node(self, name: str) -> None:

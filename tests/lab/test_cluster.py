@@ -12,6 +12,8 @@ import pytest
 
 from lab.cluster import LabCluster
 from lab.folder import sweep
+from probes.transports.hostconfig import host_config
+from probes.transports.sshconfig import read_ssh_config
 
 
 async def test_files_are_private_and_gone_afterwards() -> None:
@@ -95,3 +97,11 @@ def test_listing_incidents_imports_no_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+async def test_nothing_is_sought_outside_this_machine() -> None:
+    """A node without a server here is not sought at the address that it has in the demo's world."""
+    async with LabCluster("healthy") as cluster:
+        config = read_ssh_config(cluster.ssh_config)
+        for alias in ("192.0.2.12", "10.0.0.9", "n00001", "gimli"):
+            assert host_config(config, alias).hostname == "127.0.0.1"
