@@ -16,9 +16,9 @@ Outcome = Literal["ok", "told", "silent", "unreachable", "inconclusive", "unasse
 
 SMALL: Final = 128
 """A size that every path carries: IPv4 demands 68 of a link and 576 of a host (RFC 791), IPv6 1280 (RFC 8200)."""
-_FAN: Final = 12
-"""Sizes tried side by side: 1500 bytes are searched through in three rounds."""
-ROUNDS: Final = 8
+_FAN: Final = 6
+"""Sizes tried side by side: 1500 bytes are searched through in four rounds."""
+ROUNDS: Final = 12
 """A search has at most so many."""
 _LOSSES: Final = 2
 """Packets of one size that must be lost before it counts as lost."""

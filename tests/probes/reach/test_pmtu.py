@@ -97,7 +97,7 @@ def test_loss_that_does_not_go_by_size_is_no_blackhole() -> None:
     """A small size lost and a larger one returned is loss, not MTU."""
 
     def road(size: int) -> Echo:
-        return carries(0)(size) if size == 1500 or 400 < size < 500 else carries(1500)(size)
+        return carries(0)(size) if size == 1500 or 300 < size < 600 else carries(1500)(size)
 
     found, _ = searched(1500, road)
     assert found.outcome == "inconclusive"
