@@ -229,7 +229,7 @@ class LiveScreen(Screen[None]):
         return panes[0] if len(panes) == 1 else None
 
     def _follow(self, diagnosis: Diagnosis) -> None:
-        if not self.is_current or not self.is_mounted:
+        if not self.is_active or not self.is_mounted:
             return
         if diagnosis is self._shown:
             return
@@ -239,7 +239,7 @@ class LiveScreen(Screen[None]):
             self.show(diagnosis)
 
     def _tick(self) -> None:
-        if self.is_current:
+        if self.is_active:
             now = self.app.clock()
             self.query_one(Header).show(self.app.diagnosis, now, self.crumbs())
             self.tick(now)
