@@ -8,6 +8,7 @@ import asyncio
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ async def export(folder: Path, wanted: Sequence[str]) -> None:
 
 
 def stand_still() -> None:
-    """Let clock times be those of UTC, and keep the operator's own settings out of the pictures."""
+    """Let clock times be those of UTC."""
     os.environ["TZ"] = "UTC"
     time.tzset()
 
@@ -154,4 +155,6 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
     stand_still()
-    asyncio.run(export(options.folder, options.names))
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["XDG_STATE_HOME"] = state  # how its operator left the screens stays as it is
+        asyncio.run(export(options.folder, options.names))
