@@ -23,7 +23,8 @@ class _Drawn(NamedTuple):
     strip: Strip
 
 
-_MAX_DRAWN: Final = 1000
+_MAX_DRAWN: Final = 300
+"""Lines kept as they were drawn: more than any terminal shows at once."""
 
 
 class Table(Lines):
