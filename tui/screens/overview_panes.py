@@ -8,6 +8,8 @@ from textual.binding import Binding, BindingType
 
 from probes.model.changes import Change
 from probes.model.flux import ObjectRef
+from probes.model.peers import OK
+from probes.model.summary.flux import FluxSummary
 from probes.rules.finding import Diagnosis
 from probes.rules.glance import node_ref
 from tui.format import UNICODE, Glyphs, Span, status, width
@@ -199,9 +201,13 @@ class FluxPane(ListPane, OverviewPane):
 
     def __init__(self, number: int, *, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(number, glyphs=glyphs, id="flux")
+        self._shown: tuple[FluxSummary, ...] | None = None
 
     def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:  # noqa: ARG002 - as every pane
-        """Show the tree."""
+        """Show the tree, if it is another one."""
+        if diagnosis.flux is self._shown and diagnosis.snapshot.resource("flux").status == OK:
+            return
+        self._shown = diagnosis.flux if diagnosis.snapshot.resource("flux").status == OK else None
         listing = flux.flux(diagnosis, now, self.glyphs)
         self.badge = listing.badge
         self.set_listing(listing, now)
@@ -271,14 +277,19 @@ class OverlayPane(OverviewPane):
         self.matrix = _MeshMatrix(f"from {slash} to", glyphs=glyphs)
         self._mesh = overlay.Mesh()
         self._diagnosis: Diagnosis | None = None
+        self._told: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Hold the matrix."""
         yield self.matrix
 
     def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:  # noqa: ARG002 - as every pane
-        """Show the mesh."""
+        """Show the mesh, if it is another one."""
         self._diagnosis = diagnosis
+        told = overlay.told(diagnosis)
+        if told == self._told:
+            return
+        self._told = told
         self._mesh = overlay.mesh(diagnosis, self.glyphs)
         self.badge = self._mesh.badge
         self.matrix.placeholder = self._mesh.nothing

@@ -52,6 +52,21 @@ class Mesh(NamedTuple):
     badge: Span = Span("")
 
 
+def told(diagnosis: Diagnosis) -> tuple[object, ...]:
+    """List all that the mesh is drawn of: as long as this is equal, so is the mesh."""
+    state = diagnosis.snapshot.resource("nodes")
+    rows = ((name, view.peers, view.summary) for name, view in diagnosis.views.items())
+    return (
+        diagnosis.overlay,
+        state.status,
+        state.reason,
+        [
+            (name, peers, row.overlay_state, row.port_open, row.backend, row.source.status, row.source.at is None)
+            for name, peers, row in rows
+        ],
+    )
+
+
 def mesh(diagnosis: Diagnosis, glyphs: Glyphs) -> Mesh:
     """Draw up the mesh; a cell is ``✔`` only where all that a peer needs was seen to be there."""
     views = diagnosis.views
