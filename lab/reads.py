@@ -164,8 +164,8 @@ async def watch_objects(
         await stream.send([event for change in backlog if (event := _event(query, change))])
         async with asyncio.timeout(limit):
             await _follow(stream, store, query, changes, bookmark_seconds if bookmarks else limit + 1)
-    except TimeoutError:
-        pass  # timeoutSeconds is over: the stream ends, the client watches on from what it saw
+    except (TimeoutError, ConnectionResetError):
+        pass  # timeoutSeconds is over, or the client has gone: the stream ends
     finally:
         store.observers.discard(observe)
     return response
