@@ -22,7 +22,7 @@ from lab.cluster import LabCluster
 from lab.incident import names
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import Snapshot
-from probes.rules.glance import node_ref
+from probes.rules.facts import node_ref
 from tui.app import Publish, UnderlayApp
 from tui.cli.connect import connected
 from tui.cli.place import Place

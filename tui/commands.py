@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from probes.rules.glance import node_ref
+from probes.rules.facts import node_ref
 from tui.screens import entries, find
 from tui.screens.base import LiveApp, LiveScreen
 

@@ -15,7 +15,6 @@ from probes.rules.dns import judge_coredns, judge_lookups
 from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
 from probes.rules.flannel import judge_backends, judge_direct
 from probes.rules.flux import judge_flux
-from probes.rules.glance import judge_sources
 from probes.rules.images import judge_pulls
 from probes.rules.k3s import judge_leases, judge_servers
 from probes.rules.mtu import judge_cluster_mtu
@@ -23,6 +22,7 @@ from probes.rules.peering import judge_directions
 from probes.rules.places import Places, places_of
 from probes.rules.resolvers import judge_agreement
 from probes.rules.secrets import judge_secrets
+from probes.rules.sources import judge_sources
 from probes.rules.views import views_of
 from probes.rules.workloads import judge_workloads
 

@@ -11,7 +11,7 @@ from probes.rules.counters import judge_counters
 from probes.rules.facts import NodeFacts, node_facts
 from probes.rules.finding import Diagnosis, Finding, NodeView
 from probes.rules.flannel import judge_flannel
-from probes.rules.glance import judge_gaps
+from probes.rules.gaps import judge_gaps
 from probes.rules.k3s import judge_k3s
 from probes.rules.mtu import judge_mtu
 from probes.rules.peering import judge_peers

@@ -9,7 +9,7 @@ from probes.model.summary.flux import FluxSummary
 from probes.model.summary.gaps import Gap
 from probes.model.summary.nodes import NodeSummary
 from probes.rules.finding import Diagnosis, Finding, Severity, Verdict, subject_text
-from probes.rules.glance import describe_peer
+from probes.rules.peering import describe_peer
 from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.format import age
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis
-from probes.rules.glance import node_ref
 from tui.screens.overview_panes import OverlayPane, OverviewPane
 from tui.screens.paired import PairedScreen
 from tui.views.peers import pair_document

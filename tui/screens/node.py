@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 
 from probes.model.flux import ObjectRef
 from probes.model.network import NodeNetwork
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, NodeView
-from probes.rules.glance import node_ref
 from tui.screens.base import LiveScreen
 from tui.views.node import node_document
 from tui.views.peers import pair_of

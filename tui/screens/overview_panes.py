@@ -10,8 +10,8 @@ from probes.model.changes import Change
 from probes.model.flux import ObjectRef
 from probes.model.peers import OK
 from probes.model.summary.flux import FluxSummary
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis
-from probes.rules.glance import node_ref
 from tui.format import UNICODE, Glyphs, Span, status, width
 from tui.views import findings, flux, nodes, overlay, timeline
 from tui.views.findings import Since

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from probes.model.flux import ObjectRef
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, Finding, Severity, subject_text
-from probes.rules.glance import node_ref
 from tui.format import Glyphs, Span, age, status, width
 from tui.views.absence import nothing
 from tui.views.kinds import KINDS

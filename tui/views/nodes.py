@@ -7,8 +7,8 @@ from typing import Final
 from probes.model.peers import NOT_NEEDED, OK
 from probes.model.snapshot import SourceState
 from probes.model.summary.nodes import NodeSummary
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, NodeView, Severity
-from probes.rules.glance import node_ref
 from tui.format import Glyphs, Span, age, status
 from tui.views.absence import doubt, nothing
 from tui.widgets.cells import Cell, Row, Ticking

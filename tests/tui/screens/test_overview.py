@@ -5,8 +5,8 @@ from textual.binding import Binding
 
 from probes.model.changes import Change
 from probes.model.flux import ObjectRef
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, Finding, Severity
-from probes.rules.glance import node_ref
 from tests.probes.worlds import AT, healthy, with_network
 from tests.tui.scripted import failed, shown, source_tree, without_vxlan
 from tui.screens.overview import OverviewScreen, share_out

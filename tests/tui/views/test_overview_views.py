@@ -8,8 +8,8 @@ from probes.model.network import Link
 from probes.model.observation import Listed, Observed
 from probes.model.snapshot import Snapshot, SourceState, fold
 from probes.rules.diagnose import diagnose
+from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, Evidence, Finding, Severity
-from probes.rules.glance import node_ref
 from tests.probes.worlds import AT, healthy, with_network, with_node
 from tests.tui.scripted import failed, flux_object, source_tree, with_flux, without_vxlan
 from tui.format import ASCII, UNICODE, Span

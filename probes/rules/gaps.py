@@ -1,17 +1,12 @@
-"""What a glance judges by besides the overlay and Flux: sources that answer, readiness, k3s and image pulls."""
+"""Gaps that no verdict may rest on: a node that answered, but not about its overlay."""
 
 from collections.abc import Iterator
 
 from probes.rules.facts import NodeFacts
-from probes.rules.facts import node_ref as node_ref  # noqa: PLC0414 - part of what this module offers
 from probes.rules.finding import Finding, Severity
-from probes.rules.peering import describe_peer as describe_peer  # noqa: PLC0414 - likewise
-from probes.rules.sources import judge_sources as judge_sources  # noqa: PLC0414 - likewise
 
 _RESTED_ON = ("links", "routes", "neighbors", "fdb", "udp", "unit", "subnet_env")
 """Facts without which a node's overlay is not known to be whole."""
-_SPELLED_OUT = 3
-"""Peers that a summary names; the rest is counted."""
 
 
 def judge_gaps(facts: NodeFacts) -> Iterator[Finding]:
