@@ -17,6 +17,7 @@ from aiohttp import web
 from lab import controllers, incident, node, pki
 from lab.api import Api, Audit
 from lab.folder import private_folder
+from lab.listener import Listener
 from lab.world import World
 
 
@@ -52,7 +53,7 @@ class LabCluster:
         """Node -> port of its SSH server."""
         self._lease_seconds = lease_seconds
         self._stack = AsyncExitStack()
-        self._acceptors: dict[str, asyncssh.SSHAcceptor] = {}
+        self._acceptors: dict[str, tuple[asyncssh.SSHAcceptor, Listener]] = {}
 
     @property
     def context(self) -> str:
@@ -100,8 +101,11 @@ class LabCluster:
             self.api.app(), access_log=None, shutdown_timeout=0.05, handler_cancellation=True, handle_signals=False
         )
         await self._runner.setup()
+        self._door = Listener()
+        stack.push_async_callback(lambda: self._door.cut())  # the door of then: a pause makes a new one
         stack.push_async_callback(self._runner.cleanup)
-        self._site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
+        stack.push_async_callback(lambda: self._door.refuse())
+        self._site = web.SockSite(self._runner, self._door, ssl_context=self._tls)
         await self._site.start()
         self.port: int = self._runner.addresses[0][1]
         client = authority.issue("demo", "system:masters")
@@ -109,11 +113,15 @@ class LabCluster:
 
     async def pause_api(self) -> None:
         """Stop listening: connections are refused, as while the only server restarts."""
+        await self._door.refuse()
         await self._site.stop()
 
     async def resume_api(self) -> None:
         """Listen again on the same port."""
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True)
+        let_in = self._door.accepted
+        self._door = Listener(self.port)
+        self._door.accepted |= let_in
+        self._site = web.SockSite(self._runner, self._door, ssl_context=self._tls)
         await self._site.start()
 
     async def _start_nodes(self, stack: AsyncExitStack) -> None:
@@ -121,8 +129,9 @@ class LabCluster:
         known, config = [], []
         for machine in self.world.nodes.values():
             host_key = asyncssh.generate_private_key("ssh-ed25519")
-            acceptor = await node.serve(self.world, machine, host_key, client_key)
-            self._acceptors[machine.name] = acceptor
+            door = Listener()
+            acceptor = await node.serve(self.world, machine, door, host_key, client_key)
+            self._acceptors[machine.name] = (acceptor, door)
             stack.push_async_callback(self.stop_node, machine.name)
             port = acceptor.get_port()
             self.ports[machine.name] = port
@@ -139,10 +148,12 @@ class LabCluster:
 
     async def stop_node(self, name: str) -> None:
         """Stop a node's SSH server and cut its connections."""
-        acceptor = self._acceptors.pop(name, None)
-        if acceptor is not None:
+        if name in self._acceptors:
+            acceptor, door = self._acceptors.pop(name)
+            await door.refuse()
             acceptor.close()
             await acceptor.wait_closed()
+            await door.cut()
 
     def _kubeconfig(self, authority: bytes, client: pki.Pair) -> str:
         """Write a kubeconfig in JSON, which is YAML."""

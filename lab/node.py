@@ -5,6 +5,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from lab import probing, shell
+from lab.listener import Listener
 from lab.machine import Machine
 from lab.world import World
 
@@ -20,9 +21,9 @@ _STREAMS: Final = {"link": "link", "l": "link", "address": "address", "addr": "a
 
 
 async def serve(
-    world: World, machine: Machine, host_key: "asyncssh.SSHKey", client_key: "asyncssh.SSHKey"
+    world: World, machine: Machine, door: Listener, host_key: "asyncssh.SSHKey", client_key: "asyncssh.SSHKey"
 ) -> "asyncssh.SSHAcceptor":
-    """Listen for a node on a free port of 127.0.0.1; only the demo's own client key is let in."""
+    """Serve a node's SSH at a door; only the demo's own client key is let in."""
     import asyncssh  # noqa: PLC0415 - 0.17 s to import
 
     async def handle(process: "asyncssh.SSHServerProcess[bytes]") -> None:
@@ -34,8 +35,7 @@ async def serve(
             process.close()
 
     return await asyncssh.listen(
-        "127.0.0.1",
-        0,
+        sock=door,
         server_host_keys=[host_key],
         authorized_client_keys=asyncssh.import_authorized_keys(client_key.export_public_key().decode()),
         process_factory=handle,
