@@ -232,12 +232,15 @@ def _api(sight: Sight, _: Condition) -> Judged:
 
 
 def _no_new_findings(sight: Sight, _: Condition) -> Judged:
+    """What lacks because k3s has only just started is mild at first: on such a node, any new finding counts."""
     if why := _api_trouble(sight, "nodes"):
         return "unknown", why
+    starting = {name for name, view in sight.diagnosis.views.items() if view.grace_ends is not None}
     new = [
         finding_key(each)
         for each in findings_of(sight.diagnosis)
-        if each.severity == Severity.CRITICAL and finding_key(each) not in sight.findings_before
+        if each.severity == Severity.CRITICAL or (each.subject.kind == "Node" and each.subject.name in starting)
+        if finding_key(each) not in sight.findings_before
     ]
     return ("waiting", f"new: {', '.join(new[:3])}") if new else ("held", "no new critical finding")
 
