@@ -16,8 +16,13 @@ from probes.rules.finding import NodeView, Severity, subject_text
 from runbooks.events import State
 from runbooks.sight import CAN_LOSE_ONE, Condition, Sight, finding_key, findings_of, members
 
-Judged = tuple[State, str]
+Judged = tuple[State, str] | Stood
 Judge = Callable[[Sight, Condition], Judged]
+
+
+def stand(judged: Judged) -> Stood:
+    """Give a judgement its form."""
+    return judged if isinstance(judged, Stood) else Stood(*judged)
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -81,8 +86,8 @@ def _unit_restarted(sight: Sight, condition: Condition, network: NodeNetwork, vi
         return "unknown", "its InvocationID before the step is not known"
     if unit.invocation_id == sight.mark.invocation_id:
         return "waiting", f"still under InvocationID {unit.invocation_id[:8]}"
-    state, said = _unit_active(sight, condition, network, view)
-    return state, f"{said}, InvocationID {unit.invocation_id[:8]}"
+    active = stand(_unit_active(sight, condition, network, view))
+    return active.state, f"{active.seen}, InvocationID {unit.invocation_id[:8]}"
 
 
 def _unit_stable(sight: Sight, _: Condition, network: NodeNetwork, __: NodeView) -> Judged:
@@ -175,7 +180,9 @@ def _peers_complete(_: Sight, __: Condition, ___: NodeNetwork, view: NodeView) -
     said = f"{peers.ok} of {peers.expected} peers"
     if peers.unknown:
         return "unknown", f"{said}, {peers.unknown} unknown"
-    return ("held" if peers.ok == peers.expected else "waiting"), said
+    if peers.ok == peers.expected:
+        return "held", said
+    return Stood("waiting", said, tuple(sorted({peer.peer for peer in peers.broken})))
 
 
 def _peers_towards(sight: Sight, condition: Condition) -> Judged:
@@ -189,7 +196,7 @@ def _peers_towards(sight: Sight, condition: Condition) -> Judged:
             lacking.append(name)
     others = len(sight.diagnosis.views) - 1
     if lacking:
-        return "waiting", f"incomplete on {', '.join(lacking[:3])}"
+        return Stood("waiting", f"incomplete on {', '.join(lacking[:3])}", tuple(lacking))
     if unknown:
         return "unknown", f"not known of {', '.join(unknown[:3])}"
     return "held", f"complete on {others} of {others} others"
@@ -197,7 +204,7 @@ def _peers_towards(sight: Sight, condition: Condition) -> Judged:
 
 def _probed(sight: Sight, condition: Condition) -> Judged:
     reached = sight.reached.get(condition.key)
-    return (reached.state, reached.seen) if reached is not None else ("unknown", "not probed yet")
+    return reached if reached is not None else ("unknown", "not probed yet")
 
 
 def _link_mtu(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
@@ -232,7 +239,7 @@ def _api(sight: Sight, _: Condition) -> Judged:
 
 
 def _no_new_findings(sight: Sight, _: Condition) -> Judged:
-    """What lacks because k3s has only just started is mild at first: on such a node, any new finding counts."""
+    """Judge findings that are new; on a node whose k3s has just started what lacks is mild at first, and counts."""
     if why := _api_trouble(sight, "nodes"):
         return "unknown", why
     starting = {name for name, view in sight.diagnosis.views.items() if view.grace_ends is not None}
@@ -263,9 +270,9 @@ def _cleared(sight: Sight, condition: Condition) -> Judged:
 
 
 def _found(sight: Sight, condition: Condition) -> Judged:
-    state, seen = _cleared(sight, condition)
+    found = stand(_cleared(sight, condition))
     swapped: dict[State, State] = {"held": "waiting", "waiting": "held"}
-    return swapped.get(state, state), seen
+    return swapped.get(found.state, found.state), found.seen
 
 
 def _flux_ready(sight: Sight, condition: Condition) -> Judged:

@@ -5,9 +5,9 @@ A condition that cannot be told is ``unknown`` and lets nothing pass.
 
 from collections.abc import Mapping
 
-from runbooks.conditions import KINDS
+from runbooks.conditions import KINDS, stand
 from runbooks.events import ConditionState
-from runbooks.sight import Condition, Sight
+from runbooks.sight import Condition, Sight, Stood
 
 
 def words(condition: Condition) -> str:
@@ -15,17 +15,30 @@ def words(condition: Condition) -> str:
     return KINDS[condition.kind].about.format_map({"node": condition.node, **condition.args})
 
 
-def judge(sight: Sight, condition: Condition, baseline: Mapping[str, str]) -> ConditionState:
-    """Tell how a condition stands; one that only must not get worse is excused where it did not hold before either.
+def stood(sight: Sight, condition: Condition) -> Stood:
+    """Tell how a condition stands, whatever was before."""
+    return stand(KINDS[condition.kind].judge(sight, condition))
 
-    ``baseline``: by Condition.key, the state at plan time.
+
+def judge(sight: Sight, condition: Condition, baseline: Mapping[str, Stood]) -> ConditionState:
+    """Tell how a condition stands; one that only must not get worse is excused where it was as bad before.
+
+    ``baseline``: by Condition.key, how it stood when the run began.
     """
-    state, seen = KINDS[condition.kind].judge(sight, condition)
-    before = baseline.get(condition.key, "held")
-    if state != "held" and not condition.absolute and before in {"waiting", "unknown"}:
-        # What could be told before and cannot be now is worse than it was.
-        state = "excused" if state == "waiting" or before == "unknown" else state
-    return ConditionState(words(condition), state, seen, condition.absolute)
+    now = stood(sight, condition)
+    before = baseline.get(condition.key, Stood("held"))
+    excused = now.state != "held" and not condition.absolute and _no_worse(now, before)
+    return ConditionState(words(condition), "excused" if excused else now.state, now.seen, condition.absolute)
+
+
+def _no_worse(now: Stood, before: Stood) -> bool:
+    """Tell whether it was as bad before: for all for which it fails now; what could be told then can be told now."""
+    match before.state, now.state:
+        case "waiting", "waiting":
+            return not before.failing or (bool(now.failing) and set(now.failing) <= set(before.failing))
+        case "unknown", ("waiting" | "unknown"):
+            return True
+    return False
 
 
 def holds(states: tuple[ConditionState, ...]) -> bool:

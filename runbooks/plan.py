@@ -15,10 +15,10 @@ from probes.rules.finding import Diagnosis, Finding
 from runbooks.actions import ACTIONS, BACKUPS, Action, AnyAction, Drain, RemoveFile, RestartUnit, Target, WriteFile
 from runbooks.conditions import KINDS
 from runbooks.facts import Found, fill, node_facts, order_nodes
-from runbooks.gates import judge
+from runbooks.gates import stood
 from runbooks.parameters import PlanError, Value, nodes_of, plain, resolve
 from runbooks.runbook import ConditionTemplate, GateTemplate, Group, Order, Runbook, StepTemplate, seconds
-from runbooks.sight import Condition, Gate, Sight, finding_key, findings_of, members
+from runbooks.sight import Condition, Gate, Sight, Stood, finding_key, findings_of, members
 
 _WORST: Final = 20
 
@@ -78,7 +78,7 @@ class Plan(msgspec.Struct, frozen=True):
     consents: tuple[str, ...] = ()
     """What the operator must agree to before it begins, a sentence each; with any, the context's name is typed."""
     warnings: tuple[str, ...] = ()
-    baseline: dict[str, str] = {}
+    baseline: dict[str, Stood] = {}
     """By Condition.key, how the conditions that only must not get worse stood when the plan was made."""
     findings: tuple[str, ...] = ()
     """``CODE SUBJECT`` of every finding when the plan was made."""
@@ -349,11 +349,11 @@ def _unseen(diagnosis: Diagnosis, name: str) -> bool:
     return diagnosis.views[name].summary.source.status != "ok"
 
 
-def _baseline(steps: tuple[PlannedStep, ...], diagnosis: Diagnosis) -> dict[str, str]:
+def _baseline(steps: tuple[PlannedStep, ...], diagnosis: Diagnosis) -> dict[str, Stood]:
     """Note how what must not get worse stands now; what has to be probed is probed when the run begins."""
     sight = Sight(diagnosis)
     return {
-        each.key: judge(sight, each, {}).state
+        each.key: stood(sight, each)
         for step in steps
         for each in (step.gate.conditions if step.gate else ())
         if not each.absolute and not KINDS[each.kind].probe

@@ -43,11 +43,13 @@ class Mark(msgspec.Struct, frozen=True):
     boot_id: str = ""
 
 
-class Reached(msgspec.Struct, frozen=True):
-    """What an active probe came to, for one condition."""
+class Stood(msgspec.Struct, frozen=True):
+    """How a condition stood, by what was seen or by what a probe came to."""
 
     state: State
-    seen: str
+    seen: str = ""
+    failing: tuple[str, ...] = ()
+    """Of a condition about many: those for which it did not hold."""
 
 
 class Sight(msgspec.Struct, frozen=True, eq=False):
@@ -60,7 +62,7 @@ class Sight(msgspec.Struct, frozen=True, eq=False):
     """Of the step's node, before the step acted."""
     previous: Mark = Mark()
     """Of the step's node, at the look before this one."""
-    reached: Mapping[str, Reached] = {}
+    reached: Mapping[str, Stood] = {}
     """By Condition.key: what the probes said that were sent for this look."""
     findings_before: frozenset[str] = frozenset()
     """``CODE SUBJECT`` of every finding at plan time."""

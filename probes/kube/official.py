@@ -1,64 +1,22 @@
 """The API over the official client's session: plugins, auth-providers, proxies, and watches that stay open.
 
-The client (kubernetes.aio) brings auth-providers, proxies and transport; its answers are taken raw. Its import costs
-0.35 s, so it happens with the first request, off the loop. What it leaves open is closed here: impersonation is sent,
-a plugin that fails is an error, a 401 makes us log in anew once, and a watch has no total time limit.
+The client's answers are taken raw, and a watch has no total time limit.
 """
 
 import asyncio
 import contextlib
-import importlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
-
-import msgspec
 
 from probes.kube import http as shared
-from probes.kube.credential import Credential, run_plugin
-from probes.kube.errors import (
-    ApiError,
-    ApiTimeout,
-    ApiUnreachable,
-    CredentialsFailed,
-    KubeconfigInvalid,
-    detail,
-    from_os,
-    from_status,
-)
-from probes.kube.kubeconfig import Context, Pem, Secret
-from probes.kube.tls import tls
+from probes.kube.errors import ApiTimeout, from_status
+from probes.kube.kubeconfig import Context
+from probes.kube.login import Login, Session, aiohttp, headers_of, lost
 from probes.model.text import clean
 
-_SKEW: Final = 30.0
-"""Seconds before its end at which a credential counts as expired."""
-_SPARE: Final = 10.0
-"""Seconds in which a login that failed is not tried again: some twenty resources would each run the plugin."""
 _BODY_OF_ERROR: Final = 1 << 16
-
-
-class _Session:
-    """One official client with the credentials it was opened with, and how many requests are on it."""
-
-    def __init__(self, client: Any, context: Context, expires_at: float | None) -> None:
-        self.client = client
-        self.context = context
-        self.expires_at = expires_at
-        self.token_file = shared.TokenFile(context.token_file) if context.token_file else None
-        self.users = 0
-        self.retired = False
-        self.accepted = False
-        """Whether the server ever took these credentials."""
-        self.opened_at = time.monotonic()
-
-    async def release(self) -> None:
-        """Let go of it; the last to go closes a retired one."""
-        self.users -= 1
-        if self.retired and self.users == 0:
-            await self.client.close()
 
 
 class OfficialApi:
@@ -71,14 +29,7 @@ class OfficialApi:
         self.server = context.server
         self.context = clean(context.name)
         self.latency: float | None = None
-        self._fresh: Context | None = context
-        self._reload = reload
-        self._clock = clock
-        self._session: _Session | None = None
-        self._opening = asyncio.Lock()
-        self._failed: tuple[float, ApiError] | None = None
-        """The last login that failed, and when."""
-        _check_proxy(context)
+        self._login = Login(context, reload, clock=clock)
 
     async def get(self, path: str, query: shared.Query = (), *, timeout: float = shared.GET_TIMEOUT) -> shared.Body:
         """Read one answer whole, within ``timeout`` seconds; raises ApiError."""
@@ -104,37 +55,35 @@ class OfficialApi:
 
     async def close(self) -> None:
         """End all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.client.close()
+        await self._login.close()
 
     @contextlib.asynccontextmanager
     async def _answer(self, path: str, query: shared.Query, *, idle: float) -> AsyncIterator[Any]:
         """Ask, logging in anew once after a 401; the answer is closed at the end, whatever was read of it."""
         for attempt in range(2):
-            session = await self._lease()
+            session = await self._login.lease()
             answer = None
             try:
                 answer = await self._ask(session, path, query, idle)
                 if answer.status != HTTPStatus.UNAUTHORIZED:
                     session.accepted = True
-                elif attempt == 0 and await self._may_log_in_anew(session):
+                elif attempt == 0 and await self._login.may_log_in_anew(session):
                     continue
                 if answer.status != HTTPStatus.OK:
                     body = await answer.content.read(_BODY_OF_ERROR)
                     raise from_status(answer.status, body, self.server, path)
                 yield answer
                 return  # noqa: TRY300 - an else block would leave errors of the reading unmapped
-            except (OSError, _aiohttp().ClientError) as error:
-                raise self._lost(error, path, idle) from error
+            except (OSError, aiohttp().ClientError) as error:
+                raise lost(error, self.server, path, idle) from error
             finally:
                 if answer is not None:
                     answer.close() if not answer.content.at_eof() else answer.release()
                 await session.release()
 
-    async def _ask(self, session: _Session, path: str, query: shared.Query, idle: float) -> Any:
-        headers = await self._headers(session, path)
-        timeout = _aiohttp().ClientTimeout(
+    async def _ask(self, session: Session, path: str, query: shared.Query, idle: float) -> Any:
+        headers = await headers_of(session, "GET", path, shared.USER_AGENT)
+        timeout = aiohttp().ClientTimeout(
             total=None, sock_connect=shared.CONNECT_TIMEOUT, sock_read=idle, connect=2 * shared.CONNECT_TIMEOUT
         )
         started = time.perf_counter()
@@ -144,153 +93,9 @@ class OfficialApi:
         self.latency = time.perf_counter() - started
         return answer.response
 
-    async def _headers(self, session: _Session, path: str) -> Any:
-        """Merge the client's credentials and ours into one set, in which a name may come more than once."""
-        if session.token_file is not None:
-            session.client.configuration.api_key["BearerToken"] = f"Bearer {session.token_file.token()}"
-        _, _, given, _, _ = await session.client.param_serialize("GET", path, auth_settings=["BearerToken"])
-        headers = importlib.import_module("multidict").CIMultiDict(given)
-        headers["Accept"] = "application/json"
-        headers["User-Agent"] = shared.USER_AGENT
-        for name, value in shared.impersonation(session.context.impersonate):
-            headers.add(name, value)
-        return headers
-
     async def _chunks(self, answer: Any, path: str, idle: float) -> AsyncIterator[bytes]:
         try:
             async for chunk in answer.content.iter_any():
                 yield chunk
-        except (OSError, _aiohttp().ClientError) as error:
-            raise self._lost(error, path, idle) from error
-
-    async def _lease(self) -> _Session:
-        async with self._opening:
-            session = self._session
-            if session is not None and session.expires_at is not None and session.expires_at - _SKEW < self._clock():
-                await self._retire(session)
-                session = None
-            if session is None:
-                session = self._session = await self._log_in()
-            session.users += 1
-            return session
-
-    async def _log_in(self) -> _Session:
-        if self._failed is not None and time.monotonic() - self._failed[0] < _SPARE:
-            raise type(self._failed[1])(str(self._failed[1])) from self._failed[1]
-        context, self._fresh = self._fresh, None
-        try:
-            session = await self._open(context if context is not None else self._reload())
-        except ApiError as error:
-            self._failed = (time.monotonic(), error)
-            raise
-        self._failed = None
-        return session
-
-    async def _may_log_in_anew(self, refused: _Session) -> bool:
-        """Forget refused credentials, so that the next request reads the kubeconfig and logs in again.
-
-        False for credentials that are new and were never taken: others like them would be refused as well.
-        """
-        async with self._opening:
-            if self._session is refused:
-                if not refused.accepted and time.monotonic() - refused.opened_at < _SPARE:
-                    return False
-                await self._retire(refused)
-        return True
-
-    async def _retire(self, session: _Session) -> None:
-        self._session = None
-        session.retired = True
-        if session.users == 0:
-            await session.client.close()
-
-    async def _open(self, context: Context) -> _Session:
-        client_module = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
-        credential = await run_plugin(context) if context.exec_plugin is not None else Credential()
-        if credential.cert is not None:
-            context = msgspec.structs.replace(context, cert=Pem(credential.cert), key=Pem(credential.key))
-        configuration = client_module.Configuration(host=context.server)
-        configuration.tls_server_name = context.tls_server_name or None
-        configuration.proxy = context.proxy_url or None
-        configuration.client_session_kwargs = {"trust_env": not _loopback(context.server)}
-        bearer = await _bearer(context, credential)
-        if bearer:
-            configuration.api_key["BearerToken"] = bearer
-        client = client_module.ApiClient(configuration)
-        if context.server.startswith("https:"):
-            client.rest_client.ssl_context = tls(context)  # its own way writes keys to files in /tmp
-        return _Session(client, context, credential.expires_at)
-
-    def _lost(self, error: Exception, path: str, idle: float) -> ApiError:
-        aiohttp = _aiohttp()
-        why = f"{self.server} does not answer as an API server does: {detail(str(error))}"
-        match error:
-            case aiohttp.ConnectionTimeoutError():
-                why = f"{self.server} does not answer; check the address, the VPN and the firewall"
-            case TimeoutError():
-                return ApiTimeout(f"{self.server}{path} said nothing for {idle:g} s; it is retried")
-            case aiohttp.ClientConnectorCertificateError():
-                return from_os(error.certificate_error, self.server)
-            case aiohttp.ClientConnectorError():
-                return from_os(error.os_error, self.server)
-            case aiohttp.ClientHttpProxyError():
-                why = f"the proxy before {self.server} answered {error.status}; check proxy-url"
-            case aiohttp.ClientPayloadError():
-                why = f"{self.server}{path} was cut off in the middle of its answer; it is retried"
-            case aiohttp.ServerDisconnectedError():
-                why = f"{self.server} closed the connection without an answer; is it an API server?"
-            case OSError():
-                return from_os(error, self.server)
-        return ApiUnreachable(why)
-
-
-def _aiohttp() -> Any:
-    """Import aiohttp where it is needed first; kubernetes.aio has brought it by then."""
-    return importlib.import_module("aiohttp")
-
-
-def _loopback(server: str) -> bool:
-    """Whether environment proxies are passed over for it, as in Go (net/http ProxyFromEnvironment)."""
-    host = urlsplit(server).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _check_proxy(context: Context) -> None:
-    if context.proxy_url and urlsplit(context.proxy_url).scheme not in {"http", "https"}:
-        raise KubeconfigInvalid(
-            f"proxy-url of context “{detail(context.name)}” is not an http proxy; underlay speaks through those alone"
-        )
-
-
-async def _bearer(context: Context, credential: Credential) -> str:
-    """Make the Authorization header of what was given; a token file is read with each request instead."""
-    if credential.token is not None:
-        return f"Bearer {credential.token.reveal()}"
-    if context.auth_provider is not None:
-        return await _from_provider(context, context.auth_provider)
-    return shared.authorization(context, None) if not context.token_file else ""
-
-
-async def _from_provider(context: Context, provider: Secret) -> str:
-    """Let the official client's loader do oidc and gcp; whatever goes wrong there is CredentialsFailed."""
-    loader_module = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.config.kube_config")
-    section = provider.reveal()
-    name = detail(str(section.get("name")))
-    who = f"the auth-provider {name} of context “{detail(context.name)}”"
-    if section.get("name") not in {"oidc", "gcp"}:
-        raise CredentialsFailed(f"{who} is one that kubectl has given up; use an exec plugin")
-    document = {
-        "current-context": "it",
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [{"name": "it", "cluster": {"server": context.server}}],
-        "users": [{"name": "it", "user": {"auth-provider": section}}],
-    }
-    loader = loader_module.KubeConfigLoader(document)
-    try:
-        found = await (loader.load_gcp_token() if name == "gcp" else loader._load_oid_token())  # noqa: SLF001 - no other way in
-    except Exception as error:  # the edge of a source: it raises whatever its parts raise
-        raise CredentialsFailed(f"{who} gave no token ({type(error).__name__}); log in again with kubectl") from error
-    return str(found)
+        except (OSError, aiohttp().ClientError) as error:
+            raise lost(error, self.server, path, idle) from error

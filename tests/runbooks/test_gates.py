@@ -11,7 +11,7 @@ from probes.model.observation import Failed
 from probes.model.snapshot import Snapshot, fold
 from runbooks.events import State
 from runbooks.gates import holds, judge, words
-from runbooks.sight import Condition, Mark, Reached, Sight, finding_key, findings_of, mark_of
+from runbooks.sight import Condition, Mark, Sight, Stood, finding_key, findings_of, mark_of
 from tests.probes.worlds import AT, with_network, with_node
 from tests.runbooks.worlds import at, diagnosis, restarted, running, with_servers
 
@@ -135,7 +135,7 @@ def test_probes_count_only_when_they_were_sent() -> None:
     """A condition that needs a probe is unknown until one was sent for this look."""
     condition = Condition("path-mtu", "samwise")
     assert seen("path-mtu", after()) == "unknown"
-    reached = {condition.key: Reached("held", "1450 bytes")}
+    reached = {condition.key: Stood("held", "1450 bytes")}
     assert seen("path-mtu", after(), sight={"reached": reached}) == "held"
 
 
@@ -143,11 +143,11 @@ def test_only_what_was_bad_before_is_excused() -> None:
     """A condition that must not get worse is excused where it did not hold at plan time, an absolute one never."""
     sight = Sight(diagnosis(with_network(after(), "samwise", subnet_env=None)), since=AT + 1)
     keep, must = Condition("subnet-env", "samwise", absolute=False), Condition("subnet-env", "samwise")
-    assert judge(sight, keep, {keep.key: "waiting"}).state == "excused"
-    assert judge(sight, keep, {keep.key: "held"}).state == "waiting"
+    assert judge(sight, keep, {keep.key: Stood("waiting")}).state == "excused"
+    assert judge(sight, keep, {keep.key: Stood("held")}).state == "waiting"
     assert judge(sight, keep, {}).state == "waiting"
-    assert judge(sight, must, {keep.key: "waiting"}).state == "waiting"
-    assert holds((judge(sight, keep, {keep.key: "waiting"}),))
+    assert judge(sight, must, {keep.key: Stood("waiting")}).state == "waiting"
+    assert holds((judge(sight, keep, {keep.key: Stood("waiting")}),))
     assert not holds((judge(sight, must, {}),))
 
 
@@ -155,8 +155,8 @@ def test_unknown_is_excused_only_by_unknown() -> None:
     """What could be told before and cannot be told now is worse than it was, even if it was bad."""
     sight = Sight(diagnosis(running()), since=LATER)
     keep = Condition("overlay", "samwise", absolute=False)
-    assert judge(sight, keep, {keep.key: "waiting"}).state == "unknown"
-    assert judge(sight, keep, {keep.key: "unknown"}).state == "excused"
+    assert judge(sight, keep, {keep.key: Stood("waiting")}).state == "unknown"
+    assert judge(sight, keep, {keep.key: Stood("unknown")}).state == "excused"
 
 
 def test_conditions_are_said_in_words() -> None:
@@ -168,3 +168,11 @@ def test_a_mark_tells_one_start_from_another() -> None:
     """The unit's name, InvocationID and NRestarts at a moment; of an unseen node, nothing."""
     assert mark_of(diagnosis(running()), "samwise", AT) == BEFORE
     assert mark_of(diagnosis(running()), "nobody", AT) == Mark(AT)
+
+
+def test_what_failed_for_one_excuses_no_other() -> None:
+    """Peers that were incomplete before the run excuse themselves, not those that became so."""
+    keep = Condition("peers-towards", "samwise", absolute=False)
+    broken = Sight(diagnosis(with_network(after(), "theoden", fdb=())), since=AT + 1)
+    assert judge(broken, keep, {keep.key: Stood("waiting", failing=("theoden",))}).state == "excused"
+    assert judge(broken, keep, {keep.key: Stood("waiting", failing=("boromir",))}).state == "waiting"

@@ -94,8 +94,8 @@ def test_what_is_not_known_makes_no_plan() -> None:
 def test_the_baseline_is_how_it_stands_now() -> None:
     """What was broken before the run is noted, so that the run is not blamed for it."""
     planned = made(diagnosis=diagnosis(with_network(running(), "samwise", subnet_env=None)))
-    assert planned.baseline["subnet-env samwise"] == "waiting"
-    assert planned.baseline["subnet-env theoden"] == "held"
+    assert planned.baseline["subnet-env samwise"].state == "waiting"
+    assert planned.baseline["subnet-env theoden"].state == "held"
     assert "path-mtu samwise" not in planned.baseline
 
 
