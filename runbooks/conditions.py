@@ -14,7 +14,7 @@ from probes.model.peers import NOT_NEEDED, OK, UNKNOWN
 from probes.model.snapshot import KUBE, NODE
 from probes.rules.finding import NodeView, Severity, subject_text
 from runbooks.events import State
-from runbooks.sight import CAN_LOSE_ONE, Condition, Sight, finding_key, findings_of, members
+from runbooks.sight import CAN_LOSE_ONE, Condition, Sight, Stood, finding_key, findings_of, members
 
 Judged = tuple[State, str] | Stood
 Judge = Callable[[Sight, Condition], Judged]
