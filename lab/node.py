@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncssh
 
 MAX_SCRIPT: Final = 1_000_000
-"""Bytes of a batch that a node reads."""
+"""Bytes of a batch or a volley that a node reads."""
 MAX_BACKLOG: Final = 10_000
 """Lines that a slow reader of a monitor may lag behind."""
 _STREAMS: Final = {"link": "link", "l": "link", "address": "address", "addr": "address", "route": "route",
@@ -31,7 +31,7 @@ async def serve(
         try:
             status = await _session(world, machine, process)
             process.exit(status)
-        except (asyncssh.Error, BrokenPipeError, ConnectionError):
+        except (asyncssh.Error, ConnectionError, asyncio.IncompleteReadError):
             process.close()
 
     return await asyncssh.listen(
@@ -67,7 +67,8 @@ async def _session(world: World, machine: Machine, process: "asyncssh.SSHServerP
             lambda text: process.stderr.write(text.encode()),
         )
     if (asked := probing.volley(argv)) is not None:
-        text, root = asked
+        length, root = asked
+        text = (await process.stdin.readexactly(min(length, MAX_SCRIPT))).decode("utf-8", "replace")
         return await probing.run(world, machine, text, lambda said: process.stdout.write(said.encode()), root=root)
     streams = monitored(argv)
     if streams:

@@ -12,14 +12,15 @@ from lab.world import World
 
 _NONCE: Final = re.compile(r"^m=([0-9a-f]{32})$", re.MULTILINE)
 _SHOT: Final = re.compile(r'^shot ([a-z0-9.-]{1,64}) (\S.*) & p="\$p \$!"$', re.MULTILINE | re.DOTALL)
+_READER: Final = ('eval "$(head -c "$1")"', "sh")
 _AS_ROOT: Final = "sudo -n sh -c"
 
 
-def volley(argv: tuple[str, ...]) -> tuple[str, bool] | None:
-    """Give the script of a volley and whether it is to run as root; None for any other command."""
-    if argv[:2] != ("sh", "-c") or "\nshot() {" not in argv[-1]:
+def volley(argv: tuple[str, ...]) -> tuple[int, bool] | None:
+    """Give how many bytes of standard input are a volley's script, and whether root runs it; None for anything else."""
+    if argv[:2] != ("sh", "-c") or argv[-3:-1] != _READER or not argv[-1].isdecimal():
         return None
-    return argv[-1], _AS_ROOT in argv[2] and len(argv) > len(("sh", "-c", "SCRIPT"))
+    return int(argv[-1]), _AS_ROOT in argv[2]
 
 
 async def run(world: World, machine: Machine, script: str, out: Write, *, root: bool) -> int:

@@ -1,7 +1,8 @@
 """A volley: many short commands of a probe side by side on one host, in one session, each answer framed.
 
-A script of POSIX sh; it writes nothing on the host. Every command has a time limit of its own, and a watch on standard
-input ends all of them where nobody listens any more: sshd ends a session without a word to its commands.
+A script of POSIX sh; it writes nothing on the host. It comes by standard input: as an argument everybody there could
+read it, and sudo would log it. Every command has a time limit of its own, and a watch on standard input ends them all
+where nobody listens any more: sshd ends a session without a word to its commands.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from probes.vantage import Vantage
 AT_ONCE: Final = 120
 """Commands side by side on one host."""
 MOST: Final = 400
-"""Commands of one volley: the script has to pass as one argument, of 128 KiB at the most (Linux MAX_ARG_STRLEN)."""
+"""Commands of one volley."""
 _GRACE_SECONDS: Final = 10.0
 _NAME: Final = re.compile(r"[a-z0-9.-]{1,64}")
 
@@ -36,12 +37,9 @@ shot() {
   printf '\n%s begin %s\n%s\n%s end %s %s\n' "$m" "$name" "$said" "$m" "$name" "$?"
 }
 """
-_AS_ROOT: Final = (
-    "sh",
-    "-c",
-    'if [ "$(id -u)" = 0 ]; then exec sh -c "$1"; else exec sudo -n sh -c "$1"; fi',
-    "sh",
-)
+_READ: Final = 'eval "$(head -c "$1")"'
+"""Takes so many bytes of standard input for a script and leaves the rest of it to the script's watch."""
+_AS_ROOT: Final = 'if [ "$(id -u)" = 0 ]; then exec sh -c "$@"; else exec sudo -n sh -c "$@"; fi'
 
 
 class Shot(msgspec.Struct, frozen=True):
@@ -78,8 +76,9 @@ async def volley(
     """
     nonce = secrets.token_hex(16)
     inside = [Shot(shot.name, vantage.argv(shot.argv)) for shot in shots[:MOST]]
-    text = script(inside, nonce, at_once=at_once)
-    argv = (*_AS_ROOT, text) if vantage.root else ("sh", "-c", text)
+    text = script(inside, nonce, at_once=at_once).encode()
+    reader = (_READ, "sh", str(len(text)))
+    argv = ("sh", "-c", _AS_ROOT, "sh", *reader) if vantage.root else ("sh", "-c", *reader)
     rounds = -(-len(inside) // at_once)
     limit = rounds * seconds + _GRACE_SECONDS
     left = {shot.name for shot in inside}
@@ -87,7 +86,7 @@ async def volley(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit
     try:
-        async with aclosing(vantage.transport.lines(argv)) as lines:
+        async with aclosing(vantage.transport.lines(argv, stdin=text)) as lines:
             frames = _Frames(nonce)
             while True:
                 async with asyncio.timeout_at(deadline):

@@ -87,11 +87,11 @@ class Transport(Protocol):
         has a limit of its own. A command that is still running then raises TimedOut.
         """
 
-    def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+    def lines(self, argv: Sequence[str], *, stdin: bytes = b"") -> AsyncGenerator[str, None]:
         """Run a command and yield its lines as they come, until it ends; raises TransportError.
 
-        Its standard input stays open for as long: a command may read it to learn that nobody listens any more. Leave
-        the generator with ``contextlib.aclosing``: closing it ends the command.
+        Its standard input brings ``stdin`` and stays open for as long: a command may read it to learn that nobody
+        listens any more. Leave the generator with ``contextlib.aclosing``: closing it ends the command.
         """
 
     async def close(self) -> None:

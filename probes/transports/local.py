@@ -46,9 +46,10 @@ class LocalTransport:
             return Completed(tuple(argv), error.returncode, "", str(error))
         return whole.output.completed(tuple(argv), whole.returncode)
 
-    async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+    async def lines(self, argv: Sequence[str], *, stdin: bytes = b"") -> AsyncGenerator[str, None]:
         """Run a command and yield its lines; see Transport."""
         async with _started(argv, PIPE, _ByLine(self._host)) as stream:
+            stream.write(stdin)
             while (line := await stream.lines.next()) is not None:
                 yield line
             await stream.ended
@@ -77,6 +78,12 @@ class _Process(asyncio.SubprocessProtocol):
         if not self.ended.done():
             self.ended.set_result(None)
 
+    def write(self, stdin: bytes) -> None:
+        """Give it what it is to read; its standard input stays open."""
+        pipe = self.transport.get_pipe_transport(0) if self.transport is not None else None
+        if pipe is not None:
+            cast("asyncio.WriteTransport", pipe).write(stdin)
+
     @property
     def returncode(self) -> int:
         """Exit status, -N for a signal."""
@@ -98,11 +105,10 @@ class _Whole(_Process):
         self.output = Output(where)
 
     def write(self, stdin: bytes) -> None:
+        super().write(stdin)
         pipe = self.transport.get_pipe_transport(0) if self.transport is not None else None
         if pipe is not None:
-            writer = cast("asyncio.WriteTransport", pipe)
-            writer.write(stdin)
-            writer.close()
+            pipe.close()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self.output.feed(data, stderr=fd == 2)  # noqa: PLR2004 stderr

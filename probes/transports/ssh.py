@@ -304,7 +304,7 @@ class SshTransport:
             wire.drop()
             raise self._timed_out(argv, timeout, "end") from error
 
-    async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+    async def lines(self, argv: Sequence[str], *, stdin: bytes = b"") -> AsyncGenerator[str, None]:
         """Run a command and yield its lines; see Transport."""
         if self._link.streams >= _STREAMS:
             raise CommandRefused(f"{self.host} already has {_STREAMS} streams open: end one first")
@@ -312,7 +312,7 @@ class SshTransport:
         try:
             wire = await self._pool.connect(self._link)
             try:
-                async with aclosing(wire.lines(argv, shlex.join(argv), _START_SECONDS)) as lines:
+                async with aclosing(wire.lines(argv, shlex.join(argv), stdin, _START_SECONDS)) as lines:
                     async for line in lines:
                         yield line
             except TimeoutError as error:

@@ -53,11 +53,13 @@ class Wire:
             self._end(channel)
         return command.completed(tuple(argv))
 
-    async def lines(self, argv: Sequence[str], line: str, seconds: float) -> AsyncGenerator[str, None]:
+    async def lines(self, argv: Sequence[str], line: str, stdin: bytes, seconds: float) -> AsyncGenerator[str, None]:
         """Run a command line, started within some seconds, and yield what it says; raises CommandFailed."""
         async with asyncio.timeout(seconds):
             channel, stream = await self._start(Stream, line)
         try:
+            with suppress(OSError):  # it ended without reading: what it said is what counts
+                channel.write(stdin)
             while (text := await stream.next()) is not None:
                 yield text
         finally:

@@ -38,7 +38,7 @@ class Host:
             raise answer
         return answer
 
-    async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+    async def lines(self, argv: Sequence[str], *, stdin: bytes = b"") -> AsyncGenerator[str, None]:  # noqa: ARG002 - Transport's signature
         for word in argv:
             yield word
 

@@ -143,7 +143,12 @@ class ScriptedNode:
         )
         return Completed(tuple(argv), 0, stdout.replace('"mtu":1450', f'"mtu":{self.mtu}'), stderr)
 
-    async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:  # noqa: ARG002 - Transport's signature
+    async def lines(
+        self,
+        argv: Sequence[str],  # noqa: ARG002 - Transport's signature
+        *,
+        stdin: bytes = b"",  # noqa: ARG002 - likewise
+    ) -> AsyncGenerator[str, None]:
         self.listeners += 1
         try:
             while True:

@@ -217,7 +217,7 @@ class Wire(msgspec.Struct):
         texts = (raw.replace(NONCE.encode(), nonce).decode() for raw in (self.stdout, self.stderr))
         return Completed(tuple(argv), 0, *texts)
 
-    async def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+    async def lines(self, argv: Sequence[str], *, stdin: bytes = b"") -> AsyncGenerator[str, None]:  # noqa: ARG002 - Transport's signature
         for word in argv:
             yield word
 

@@ -60,6 +60,13 @@ async def test_an_answer_cannot_pass_for_another() -> None:
     assert answers["2"].stdout == "x"
 
 
+async def test_what_is_asked_stands_in_no_list_of_processes() -> None:
+    """A volley's script passes by standard input: no argument of its shells holds what the script does."""
+    answers = await _all([Shot("1", ("sh", "-c", "tr '\\0' ' ' </proc/$PPID/cmdline; : secret-word"))])
+    assert "head -c" in answers["1"].stdout
+    assert "secret-word" not in answers["1"].stdout
+
+
 async def test_a_missing_program_is_its_own_shots_answer() -> None:
     """Status 127 for one, an answer for the other."""
     answers = await _all([Shot("1", ("no-such-program-here",)), Shot("2", ("true",))])
@@ -121,7 +128,7 @@ async def test_a_host_that_refuses_is_told() -> None:
 
 
 class _Refusing(LocalTransport):
-    def lines(self, argv: Sequence[str]) -> AsyncGenerator[str, None]:
+    def lines(self, argv: Sequence[str], *, stdin: bytes = b"") -> AsyncGenerator[str, None]:  # noqa: ARG002 - Transport's signature
         assert argv[:2] == ("sh", "-c")
         return super().lines(("sh", "-c", "echo sudo: a password is required >&2; exit 1"))
 
