@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from probes.model.reach import Attempt, Result, Tone, Way
 from probes.reach import dns
 from probes.reach.dns import Reply, Verdict
 from probes.reach.volley import Shot, volley
@@ -17,6 +18,7 @@ from probes.transports.base import TransportError
 from probes.vantage import Vantage
 
 _VANTAGES: Final = 32
+_TONES: Final[dict[str, Tone]] = {"ok": "ok", "slow": "warning", "no-such-name": "warning", "unassessed": "unknown"}
 _AT_ONCE: Final = 12
 """Questions side by side from one vantage: more would wait for a processor, and be taken for a slow resolver."""
 
@@ -31,17 +33,7 @@ class Question(msgspec.Struct, frozen=True):
     name: str
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """One vantage's questions to one resolver for one name."""
-
-    vantage: str
-    kind: str
-    question: Question
-    found: Verdict
-    replies: tuple[Reply, ...] = ()
-
-
-Report = Callable[[Asked], None]
+Report = Callable[[Result], None]
 
 
 async def ask(plan: Mapping[Vantage, Sequence[Question]], report: Report, *, attempts: int, seconds: int) -> None:
@@ -73,7 +65,43 @@ async def _from_one(
         for known in replies.values():
             known.append(Reply(unable=str(error)))
     for question, known in replies.items():
-        report(Asked(vantage.name, vantage.kind, question, dns.judge(known), tuple(known)))
+        report(_result(vantage, question, dns.judge(known), known))
+
+
+def _result(vantage: Vantage, question: Question, found: Verdict, replies: Sequence[Reply]) -> Result:
+    said = " ".join(["ok", *found.addresses[:1]]) if found.outcome == "ok" else found.outcome.replace("-", " ")
+    return Result(
+        probe="dns",
+        vantage=vantage.name,
+        kind=vantage.kind,
+        target=question.resolver,
+        outcome=found.outcome,
+        tone=_TONES.get(found.outcome, "critical"),
+        said=said.replace("unassessed", "not assessed"),
+        at=time.time(),
+        asked=question.name,
+        called=question.called,
+        node=vantage.node,
+        pod=vantage.pod,
+        reason=found.reason,
+        way=Way(question.resolver),
+        sent=found.asked,
+        lost=found.asked - found.answered,
+        times=tuple(each.seconds for each in replies if each.seconds is not None),
+        facts={"addresses": " ".join(found.addresses)} if found.addresses else {},
+        attempts=tuple(map(_attempt, replies)),
+    )
+
+
+def _attempt(reply: Reply) -> Attempt:
+    lost = "refused" if reply.refused else "lost"
+    return Attempt(
+        seconds={"answer": reply.seconds} if reply.seconds is not None else {},
+        failed="" if reply.rcode or reply.unable else "answer",
+        reason="" if reply.rcode or reply.unable else lost,
+        unable=reply.unable,
+        answer=" ".join([reply.rcode, *reply.addresses]).strip(),
+    )
 
 
 async def _there(vantage: Vantage, questions: Sequence[Question], seconds: int) -> dict[Question, Reply]:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from probes.reach.paths import Path
+from probes.model.reach import Result
 
 VXLAN: Final = 50
 """Bytes that VXLAN adds to a packet: inner Ethernet 14, VXLAN 8, UDP 8, outer IPv4 20 (RFC 7348)."""
@@ -16,7 +16,7 @@ _DELIVERED: Final = frozenset({"ok", "told", "silent"})
 """Outcomes in which at least small packets came back."""
 
 
-Pairs = Mapping[tuple[str, str], Path]
+Pairs = Mapping[tuple[str, str], Result]
 """Paths by the names of the two nodes."""
 
 
@@ -33,7 +33,7 @@ class Conclusion(msgspec.Struct, frozen=True):
     refutes: str
 
 
-def conclude(paths: Sequence[Path]) -> list[Conclusion]:
+def conclude(paths: Sequence[Result]) -> list[Conclusion]:
     """Hold paths against each other."""
     underlay = {(each.vantage, each.target): each for each in paths if each.kind == "node"}
     overlay = {_nodes(each): each for each in paths if each.kind == "pod" and each.target.startswith("pod@")}
@@ -41,7 +41,7 @@ def conclude(paths: Sequence[Path]) -> list[Conclusion]:
     return sorted(found, key=lambda each: each.severity)
 
 
-def _nodes(path: Path) -> tuple[str, str]:
+def _nodes(path: Result) -> tuple[str, str]:
     return path.vantage.removeprefix("pod@"), path.target.removeprefix("pod@")
 
 
@@ -51,13 +51,13 @@ def _overlay(overlay: Pairs, underlay: Pairs) -> Iterable[Conclusion]:
         below = _below(nodes, underlay)
         if below is None:
             continue
-        mtu = path.found.mtu or 0
-        if path.found.outcome in {"inconclusive", "unreachable"} and path.found.mtu is None:
+        mtu = _mtu(path)
+        if path.outcome in {"inconclusive", "unreachable"} and not _mtu(path):
             dead.append(path)
-        elif path.found.outcome == "silent" and not _follows(path, nodes, underlay) and mtu <= below - VXLAN:
+        elif path.outcome == "silent" and not _follows(path, nodes, underlay) and mtu <= below - VXLAN:
             # What comes back fills the underlay exactly; one byte more and the outer packet is cut into fragments.
             cut.append(path)
-        elif path.found.outcome == "ok" and mtu > below - VXLAN:
+        elif path.outcome == "ok" and mtu > below - VXLAN:
             tight.append(path)
     if dead:
         yield Conclusion(
@@ -88,14 +88,14 @@ def _overlay(overlay: Pairs, underlay: Pairs) -> Iterable[Conclusion]:
         )
 
 
-def _blackholes(paths: Sequence[Path], overlay: Pairs, underlay: Pairs) -> Iterable[Conclusion]:
+def _blackholes(paths: Sequence[Result], overlay: Pairs, underlay: Pairs) -> Iterable[Conclusion]:
     explained = set()
     for nodes, path in overlay.items():
         below = _below(nodes, underlay)
-        cut = below is not None and (path.found.mtu or 0) <= below - VXLAN
+        cut = below is not None and _mtu(path) <= below - VXLAN
         if cut or _follows(path, nodes, underlay):
             explained.add(id(path))
-    silent = [each for each in paths if each.found.outcome == "silent" and id(each) not in explained]
+    silent = [each for each in paths if each.outcome == "silent" and id(each) not in explained]
     if silent:
         yield Conclusion(
             "pmtu-blackhole",
@@ -107,7 +107,7 @@ def _blackholes(paths: Sequence[Path], overlay: Pairs, underlay: Pairs) -> Itera
         )
 
 
-def _both(nodes: tuple[str, str], underlay: Pairs) -> list[Path]:
+def _both(nodes: tuple[str, str], underlay: Pairs) -> list[Result]:
     """Give the underlay's paths there and back: an echo between pods needs both to carry its outer packets."""
     return [underlay[each] for each in (nodes, nodes[::-1]) if each in underlay]
 
@@ -115,15 +115,19 @@ def _both(nodes: tuple[str, str], underlay: Pairs) -> list[Path]:
 def _below(nodes: tuple[str, str], underlay: Pairs) -> int | None:
     """Tell what the underlay carries whole in both directions; None where it carries nothing or was not searched."""
     both = _both(nodes, underlay)
-    delivered = bool(both) and all(each.found.outcome in _DELIVERED for each in both)
-    return min(each.found.mtu or 0 for each in both) if delivered else None
+    delivered = bool(both) and all(each.outcome in _DELIVERED for each in both)
+    return min(_mtu(each) for each in both) if delivered else None
 
 
-def _follows(path: Path, nodes: tuple[str, str], underlay: Pairs) -> bool:
+def _follows(path: Result, nodes: tuple[str, str], underlay: Pairs) -> bool:
     """Whether the underlay loses the same packets without a word: then the overlay only shows it once more."""
-    limits = [each.found.mtu or 0 for each in _both(nodes, underlay) if each.found.outcome == "silent"]
-    return bool(limits) and (path.found.mtu or 0) <= min(limits) - VXLAN
+    limits = [_mtu(each) for each in _both(nodes, underlay) if each.outcome == "silent"]
+    return bool(limits) and _mtu(path) <= min(limits) - VXLAN
 
 
-def _ends(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+def _mtu(path: Result) -> int:
+    return (path.sizes.mtu if path.sizes else None) or 0
+
+
+def _ends(paths: Iterable[Result]) -> tuple[tuple[str, str], ...]:
     return tuple((path.vantage, path.target) for path in paths)

@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
+from probes.model.reach import Attempt, Result, Tone, Way
 from probes.reach import curl
 from probes.reach.http import Exchange, Verdict, Version, judge, may_go_on
 from probes.reach.volley import Shot, volley
@@ -18,19 +18,10 @@ from probes.vantage import Vantage
 TARGETS: Final = 24
 """URLs of one run at the most."""
 _VANTAGES: Final = 16
+_TONES: Final[dict[str, Tone]] = {"ok": "ok", "slow": "warning", "refused": "warning", "unassessed": "unknown"}
 
 
-class Fetch(msgspec.Struct, frozen=True):
-    """One vantage's exchanges with one target."""
-
-    vantage: str
-    kind: str
-    target: str
-    found: Verdict
-    exchanges: tuple[Exchange, ...] = ()
-
-
-Report = Callable[[Fetch], None]
+Report = Callable[[Result], None]
 Contexts = dict[Version, ssl.SSLContext]
 _Key = tuple[str, Version]
 
@@ -75,12 +66,60 @@ async def _from_one(
             for (url, _), each in told.items():
                 seen[url].append(each)
     except TransportError as error:
-        for url, exchanges in seen.items():
+        for exchanges in seen.values():
             exchanges.append(Exchange("1.1", unable=str(error)))
-            report(Fetch(vantage.name, vantage.kind, shown(url), judge(exchanges), tuple(exchanges)))
-        return
     for url, exchanges in seen.items():
-        report(Fetch(vantage.name, vantage.kind, shown(url), judge(exchanges), tuple(exchanges)))
+        report(_result(vantage, url, judge(exchanges), exchanges))
+
+
+def _result(vantage: Vantage, url: str, found: Verdict, exchanges: Sequence[Exchange]) -> Result:
+    fine = [each for each in exchanges if not each.failed and not each.unable]
+    return Result(
+        probe="http",
+        vantage=vantage.name,
+        kind=vantage.kind,
+        target=shown(url),
+        outcome=found.outcome,
+        tone=_TONES.get(found.outcome, "critical"),
+        said=_said(found),
+        at=time.time(),
+        node=vantage.node,
+        pod=vantage.pod,
+        phase=found.phase,
+        reason=found.reason,
+        way=Way(next((each.address for each in exchanges if each.address), "")),
+        sent=found.attempts,
+        lost=found.failures,
+        times=tuple(each.total for each in fine),
+        facts={"spoken": " ".join(found.spoken), "full-size segments": "yes" if found.full else "no"},
+        attempts=tuple(map(_attempt, exchanges)),
+    )
+
+
+def _said(found: Verdict) -> str:
+    return {
+        "ok": f"ok {found.status}",
+        "slow": f"slow at {found.phase}",
+        "fails": f"fails at {found.phase}",
+        "h2-only-fails": f"only HTTP/2 fails, at {found.phase}",
+        "h1-only-fails": f"only HTTP/1.1 fails, at {found.phase}",
+        "random": f"fails at times, at {found.phase}",
+        "refused": f"answers {found.status}",
+        "unassessed": "not assessed",
+    }[found.outcome]
+
+
+def _attempt(each: Exchange) -> Attempt:
+    return Attempt(
+        variant=f"HTTP/{each.asked}",
+        seconds=each.seconds,
+        failed=each.failed,
+        reason=each.reason,
+        unable=each.unable,
+        answer=f"{each.status} over HTTP/{each.spoken}" if each.spoken else "",
+        address=each.address,
+        body=each.body,
+    )
 
 
 def _versions(url: str) -> tuple[Version, ...]:

@@ -1,6 +1,7 @@
 """Path MTU between places: every vantage searches towards its targets, all side by side."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
@@ -8,10 +9,10 @@ from typing import Final
 import msgspec
 
 from probes.model.observation import Completed
+from probes.model.reach import Attempt, Result, Sizes, Tone, Way
 from probes.reach import echo, route
 from probes.reach.echo import Echo
 from probes.reach.pmtu import ROUNDS, PathMtu, judge, wanted
-from probes.reach.route import Way
 from probes.reach.volley import MOST, Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
@@ -21,22 +22,7 @@ PAIRS: Final = 1000
 _VANTAGES: Final = 32
 """Hosts that search side by side."""
 _ASK_SECONDS: Final = 5.0
-_COVERS: Final = "there with DF; the reply, as long, may be cut on its way back"
-
-
-class Path(msgspec.Struct, frozen=True):
-    """One direction: who sent, to whom, over what, and what it comes to."""
-
-    vantage: str
-    kind: str
-    target: str
-    """What was asked for: a name, an address, a node's name or ``pod@NODE``."""
-    way: Way
-    found: PathMtu
-    covers: str = _COVERS
-    """What an echo of this size proves of the two directions."""
-    tried: tuple[Echo, ...] = ()
-    """Smallest first."""
+_TONES: Final[dict[str, Tone]] = {"ok": "ok", "told": "warning", "silent": "critical", "unreachable": "critical"}
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -45,10 +31,12 @@ class Target(msgspec.Struct, frozen=True):
     name: str
     address: str
     """An address, or a name that each vantage resolves itself."""
+    node: str = ""
+    """Where it is a place of the cluster, its node."""
 
 
 Plan = Mapping[Vantage, Sequence[Target]]
-Report = Callable[[Path], None]
+Report = Callable[[Result], None]
 
 
 def pairs(vantages: Sequence[Vantage], *, most: int = PAIRS) -> tuple[dict[Vantage, list[Target]], int]:
@@ -63,7 +51,7 @@ def pairs(vantages: Sequence[Vantage], *, most: int = PAIRS) -> tuple[dict[Vanta
     plan: dict[Vantage, list[Target]] = {each: [] for each in vantages}
     chosen = list(_turns(nodes, pods, others))
     for sender, receiver in chosen[:most]:
-        plan[sender].append(Target(receiver.name, receiver.address))
+        plan[sender].append(Target(receiver.name, receiver.address, receiver.node))
     return {sender: targets for sender, targets in plan.items() if targets}, len(chosen)
 
 
@@ -108,8 +96,7 @@ async def _from_one(vantage: Vantage, targets: Sequence[Target], report: Report,
         target = waiting.pop(key)
         if found.outcome == "told" and not found.by:
             found = msgspec.structs.replace(found, reason=_remembered(ways[key]))
-        tried = tuple(sorted(seen[key], key=lambda each: each.size))
-        report(Path(vantage.name, vantage.kind, target.name, ways[key], found, tried=tried))
+        report(_result(vantage, target, ways[key], found, seen[key]))
 
     try:
         ways = await _ways(vantage, {key: target.address for key, target in waiting.items()})
@@ -128,6 +115,54 @@ async def _from_one(vantage: Vantage, targets: Sequence[Target], report: Report,
     except TransportError as error:
         for key in list(waiting):
             tell(key, PathMtu("unassessed", reason=str(error)))
+
+
+def _result(vantage: Vantage, target: Target, way: Way, found: PathMtu, tried: Sequence[Echo]) -> Result:
+    return Result(
+        probe="pmtu",
+        vantage=vantage.name,
+        kind=vantage.kind,
+        target=target.name,
+        outcome=found.outcome,
+        tone=_TONES.get(found.outcome, "unknown"),
+        said=_said(found, way),
+        at=time.time(),
+        node=vantage.node,
+        pod=vantage.pod,
+        peer=target.node,
+        direction="there",  # the reply, as long, may be cut on its way back
+        reason=found.reason,
+        way=way,
+        sizes=Sizes(found.mtu, found.lost_from, found.by),
+        sent=found.sent,
+        lost=found.sent - found.received,
+        times=found.rtts,
+        attempts=tuple(map(_attempt, sorted(tried, key=lambda each: each.size))),
+    )
+
+
+def _said(found: PathMtu, way: Way) -> str:
+    own = "its own kernel, which learned it earlier" if way.learned else "its own kernel"
+    return {
+        "ok": f"ok {found.mtu}",
+        "told": f"told {found.mtu} by {found.by or own}",
+        "silent": f"silent above {found.mtu}",
+        "unassessed": "not assessed",
+    }.get(found.outcome, found.outcome)
+
+
+def _attempt(echo_: Echo) -> Attempt:
+    told = "" if echo_.told is None else f"told {echo_.told} by {echo_.by or 'its own kernel'}"
+    lost = "" if echo_.passed or told or echo_.unreachable or echo_.unable else "lost"
+    return Attempt(
+        size=echo_.size,
+        packets=(echo_.sent, echo_.received),
+        rtts=echo_.rtts,
+        failed="" if echo_.passed or echo_.unable else "echo",
+        answer=told or echo_.unreachable,
+        reason=lost,
+        unable=echo_.unable,
+    )
 
 
 def _remembered(way: Way) -> str:

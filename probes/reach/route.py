@@ -7,29 +7,12 @@ from typing import Final, TypeVar
 import msgspec
 
 from probes.model.observation import Completed
+from probes.model.reach import Way
 from probes.model.text import clean
 from probes.reach.volley import Shot
 
 _T = TypeVar("_T")
 _LINKS: Final = "links"
-
-
-class Way(msgspec.Struct, frozen=True):
-    """How a vantage sends to a target."""
-
-    address: str = ""
-    """The target's address as this vantage resolves it."""
-    dev: str = ""
-    mtu: int | None = None
-    """Of the device."""
-    learned: int | None = None
-    """A path MTU that the kernel learned earlier and still keeps, for ten minutes by default (route.mtu_expires)."""
-    expires: int | None = None
-    """Seconds for which it does so."""
-    gateway: str = ""
-    prefsrc: str = ""
-    reason: str = ""
-    """Why it could not be found out."""
 
 
 class _Metrics(msgspec.Struct, gc=False):

@@ -21,14 +21,14 @@ def test_a_healthy_cluster_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     """Every direction carries what its device believes, and nothing is sent from this machine's own network."""
     status, results, codes = probe(capsys, "healthy", "pmtu")
     assert (status, codes, len(results)) == (0, [], 12)
-    assert {(each["kind"], each["found"]["mtu"]) for each in results} == {("node", 1500), ("pod", 1450)}
+    assert {(each["kind"], each["sizes"]["mtu"]) for each in results} == {("node", 1500), ("pod", 1450)}
 
 
 def test_a_missing_device_is_a_dead_overlay(capsys: pytest.CaptureFixture[str]) -> None:
     """Without flannel's device on one node no size passes between its pods and others, and the underlay is well."""
     status, results, codes = probe(capsys, "flannel-missing-after-upgrade", "pmtu")
     assert (status, codes) == (2, ["overlay-dead"])
-    dead = {(each["vantage"], each["target"]) for each in results if each["found"]["outcome"] != "ok"}
+    dead = {(each["vantage"], each["target"]) for each in results if each["outcome"] != "ok"}
     assert all("pod@eq14-001" in ends for ends in dead)
     assert len(dead) == 4
 
@@ -38,7 +38,7 @@ def test_mixed_mtu_loses_large_packets_between_pods(capsys: pytest.CaptureFixtur
     status, results, codes = probe(capsys, "flux-http2-vxlan", "pmtu")
     assert status == 2
     assert len(codes) == 1
-    pods = {(each["found"]["outcome"], each["found"]["mtu"]) for each in results if each["kind"] == "pod"}
+    pods = {(each["outcome"], each["sizes"]["mtu"]) for each in results if each["kind"] == "pod"}
     assert pods == {("silent", 1400)}
 
 
@@ -47,4 +47,4 @@ def test_what_the_demo_has_not_is_told(capsys: pytest.CaptureFixture[str], kind:
     """The demo's nodes have neither curl nor bash: nothing is assessed, with the reason."""
     status, results, _ = probe(capsys, "healthy", kind)
     assert status == 3
-    assert {(each["found"]["outcome"], each["found"]["reason"]) for each in results} == {("unassessed", why)}
+    assert {(each["outcome"], each["reason"]) for each in results} == {("unassessed", why)}

@@ -28,13 +28,13 @@ def probe(testbed: Testbed, *argv: str) -> tuple[int, dict[str, Any]]:
 
 def outcomes(read: dict[str, Any]) -> set[tuple[str, str]]:
     """Give every outcome with the phase it failed in."""
-    return {(each["found"]["outcome"], each["found"]["phase"]) for each in read["results"]}
+    return {(each["outcome"], each["phase"]) for each in read["results"]}
 
 
 def paths(read: dict[str, Any], kind: str) -> dict[tuple[str, str], tuple[str, int | None]]:
     """Give outcome and MTU of every path from vantages of one kind."""
     found = [each for each in read["results"] if each["kind"] == kind]
-    return {(each["vantage"], each["target"]): (each["found"]["outcome"], each["found"]["mtu"]) for each in found}
+    return {(each["vantage"], each["target"]): (each["outcome"], each["sizes"]["mtu"]) for each in found}
 
 
 def codes(read: dict[str, Any]) -> list[str]:
@@ -59,7 +59,7 @@ def test_a_router_that_tells_is_named(testbed: Testbed) -> None:
     """A link of 1400 bytes behind the router, its ICMP allowed: told, by the router, from nodes and pods."""
     with roads.narrow(testbed, "router", "eth1", 1400):
         status, read = probe(testbed, "pmtu", WEB, "--from", "node,pod")
-    found = [(each["found"]["outcome"], each["found"]["mtu"], each["found"]["by"]) for each in read["results"]]
+    found = [(each["outcome"], each["sizes"]["mtu"], each["sizes"]["by"]) for each in read["results"]]
     assert found == [("told", 1400, "192.0.2.1")] * 6
     assert (status, codes(read)) == (1, [])
 
@@ -71,7 +71,7 @@ def test_a_blackhole_is_found_to_the_byte(testbed: Testbed) -> None:
         roads.dropping(testbed, "router", "OUTPUT", "-p", "icmp", "--icmp-type", "fragmentation-needed"),
     ):
         status, read = probe(testbed, "pmtu", WEB, "--from", "node,pod")
-    found = [(each["found"]["outcome"], each["found"]["mtu"], each["found"]["lost_from"]) for each in read["results"]]
+    found = [(each["outcome"], each["sizes"]["mtu"], each["sizes"]["lost_from"]) for each in read["results"]]
     assert found == [("silent", 1400, 1401)] * 6
     assert (status, codes(read)) == (2, ["pmtu-blackhole"])
 
@@ -80,7 +80,7 @@ def test_filtered_echo_is_inconclusive(testbed: Testbed) -> None:
     """A router that forwards no ICMP at all says nothing of MTU, and nothing is claimed."""
     with roads.dropping(testbed, "router", "FORWARD", "-p", "icmp"):
         status, read = probe(testbed, "pmtu", WEB, "--from", "node,pod")
-    assert {each["found"]["outcome"] for each in read["results"]} == {"inconclusive"}
+    assert {each["outcome"] for each in read["results"]} == {"inconclusive"}
     assert (status, codes(read)) == (3, [])
 
 
@@ -126,11 +126,11 @@ def test_both_versions_of_http_work_from_everywhere(testbed: Testbed) -> None:
     assert len(read["results"]) == 7
     assert (status, outcomes(read)) == (0, {("ok", "")})
     for each in read["results"]:
-        assert (each["found"]["spoken"], each["found"]["full"], each["found"]["attempts"]) == (["1.1", "2"], True, 4)
-        for exchange in each["exchanges"]:
-            assert exchange["spoken"] == exchange["asked"]
-            assert set(exchange["seconds"]) == {"dns", "connect", "tls", "first-byte", "transfer"}
-            assert (exchange["address"], exchange["status"], exchange["body"]) == ("198.51.100.10", 206, 131072)
+        assert (each["facts"], each["sent"]) == ({"spoken": "1.1 2", "full-size segments": "yes"}, 4)
+        for attempt in each["attempts"]:
+            assert set(attempt["seconds"]) == {"dns", "connect", "tls", "first-byte", "transfer"}
+            assert attempt["answer"] == f"206 over {attempt['variant']}"
+            assert (attempt["address"], attempt["body"]) == ("198.51.100.10", 131072)
 
 
 def test_a_server_that_resets_http2_is_told_from_a_dead_one(testbed: Testbed) -> None:
@@ -152,30 +152,27 @@ def test_large_packets_lost_stall_a_transfer_and_not_a_connection(testbed: Testb
     with roads.dropping(testbed, "router", "FORWARD", "-p", "tcp", "-m", "length", "--length", "1001:65535"):
         status, read = probe(testbed, "http", LARGE, "--timeout", "1.5", "-n", "2", "--from", "node,pod")
     assert status == 2
-    assert {each["found"]["outcome"] for each in read["results"]} == {"fails"}
-    assert {each["found"]["phase"] for each in read["results"]} <= {"tls", "first-byte", "transfer"}
-    assert all(exchange["address"] for each in read["results"] for exchange in each["exchanges"])
+    assert {each["outcome"] for each in read["results"]} == {"fails"}
+    assert {each["phase"] for each in read["results"]} <= {"tls", "first-byte", "transfer"}
+    assert all(attempt["address"] for each in read["results"] for attempt in each["attempts"])
 
 
 def dns(read: dict[str, Any]) -> dict[tuple[str, str, str], str]:
     """Give outcomes by vantage, what the resolver is, and name."""
-    return {
-        (each["vantage"], each["question"]["called"], each["question"]["name"]): each["found"]["outcome"]
-        for each in read["results"]
-    }
+    return {(each["vantage"], each["called"], each["asked"]): each["outcome"] for each in read["results"]}
 
 
 def test_every_resolver_answers_everybody(testbed: Testbed) -> None:
     """The nodes' own resolver, CoreDNS by its pod and by its service answer nodes and pods, with the right address."""
     status, read = probe(testbed, "dns", WEB, "-n", "2")
     assert (status, set(dns(read).values())) == (0, {"ok"})
-    assert {each["question"]["called"] for each in read["results"]} == {
+    assert {each["called"] for each in read["results"]} == {
         "resolv.conf",
         "kube-dns service",
         "coredns on boromir",
     }
-    named = {each["question"]["name"]: each["found"]["addresses"] for each in read["results"]}
-    assert named == {WEB: ["198.51.100.10"], "kubernetes.default.svc.cluster.local": ["10.43.0.1"]}
+    named = {each["asked"]: each["facts"]["addresses"] for each in read["results"]}
+    assert named == {WEB: "198.51.100.10", "kubernetes.default.svc.cluster.local": "10.43.0.1"}
 
 
 def test_a_resolver_that_one_node_does_not_reach_is_found(testbed: Testbed) -> None:

@@ -1,19 +1,22 @@
 """``underlay probe``: real packets from every vantage, held side by side."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from probes.cluster import Wires
+from probes.model.reach import Result
 from probes.model.snapshot import NODE, Snapshot
 from probes.reach.survey import Offered, survey
 from probes.transports.base import Transport, TransportError
 from probes.transports.local import LocalTransport
 from probes.vantage import KINDS
+from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.connect import Hosts, connected
 from tui.cli.place import Place, PlaceError
@@ -121,12 +124,6 @@ def flux_hosts(snapshot: Snapshot) -> list[str]:
     return found
 
 
-def percentile(values: "tuple[float, ...] | list[float]", share: float) -> float | None:
-    """Give the value below which a share of the values lies (nearest rank); None of none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
-
-
 def milliseconds(seconds: float | None) -> str:
     """Write a time; a middle dot where there is none."""
     if seconds is None:
@@ -135,10 +132,31 @@ def milliseconds(seconds: float | None) -> str:
     return f"{ms:.2f}" if ms < 10 else f"{ms:.0f}"  # noqa: PLR2004 - three digits are enough
 
 
-def verdict(outcomes: "set[str]", *, failing: "set[str]", told: "set[str]", fine: "set[str]") -> int:
-    """Sum up outcomes as an exit status: what fails counts most, and what is not known is never well."""
-    if outcomes & failing:
+def exit_status(tones: Iterable[str]) -> int:
+    """Sum up tones: what fails counts most, and what is not known is never well."""
+    told = set(tones)
+    if "critical" in told:
         return FAILING
-    if outcomes & told:
+    if "warning" in told:
         return TOLD
-    return OK if outcomes and outcomes <= fine else NOTHING
+    return OK if told == {"ok"} else NOTHING
+
+
+def document(probe: str, ground: Ground, status: int, results: Sequence[Result], **more: Any) -> str:
+    """Write what a probe found as JSON: one schema for every kind (probes.model.reach)."""
+    written = {
+        "schema": "underlay/probe/v1",
+        "underlay": __version__,
+        "probe": probe,
+        "context": ground.snapshot.context,
+        "exit_status": status,
+        "results": results,
+        "missing_vantages": ground.offered.missing,
+    }
+    return msgspec.json.encode(written | more).decode() + "\n"
+
+
+def in_order(results: Iterable[Result], ground: Ground) -> list[Result]:
+    """Sort results by target, then by vantage, from outside inwards."""
+    order = {vantage.name: number for number, vantage in enumerate(ground.offered.vantages)}
+    return sorted(results, key=lambda each: (each.target, each.asked, order.get(each.vantage, len(order))))

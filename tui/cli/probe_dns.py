@@ -4,12 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from probes.kube.errors import ApiError
-from probes.reach.asking import Asked, Question, ask
+from probes.model.reach import Result, percentile
+from probes.reach.asking import Question, ask
 from probes.reach.dns import question
 from probes.reach.resolvers import (
     INSIDE,
@@ -23,17 +22,15 @@ from probes.reach.resolvers import (
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
-from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
 from tui.cli.output import write
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, flux_hosts, milliseconds, percentile, verdict
+from tui.cli.probe import Ground, Progress, document, exit_status, flux_hosts, in_order, milliseconds
 
 _SECONDS: Final = 2
 """For one question: a resolver that takes longer has lost it."""
 _NAMES: Final = 4
-_TONES: Final = {"ok": "ok", "slow": "warning", "no-such-name": "warning", "unassessed": "unknown"}
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
@@ -44,9 +41,9 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     if not total:
         raise PlaceError("there is nobody to ask: no resolver is known; name a host as target, or use --from node,pod")
     progress = Progress("DNS", total)
-    found: list[Asked] = []
+    found: list[Result] = []
 
-    def report(each: Asked) -> None:
+    def report(each: Result) -> None:
         found.append(each)
         progress.step()
 
@@ -54,16 +51,11 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         await ask(plan, report, attempts=arguments.attempts, seconds=_SECONDS)
     finally:
         progress.end()
-    order = {vantage.name: number for number, vantage in enumerate(ground.offered.vantages)}
-    found.sort(key=lambda each: (each.question.name != INSIDE, each.question.name, order[each.vantage]))
-    status = verdict(
-        {str(each.found.outcome) for each in found},
-        failing={"refused", "fails", "silent", "random"},
-        told={"slow", "no-such-name"},
-        fine={"ok"},
-    )
+    found = in_order(found, ground)
+    found.sort(key=lambda each: each.asked != INSIDE)
+    status = exit_status(each.tone for each in found)
     if arguments.output == "json":
-        write(_document(found, ground, missing, status))
+        write(document("dns", ground, status, found, missing_vantages=missing))
     else:
         write(render(found, missing, paper_for(sys.stdout)))
     return status
@@ -115,31 +107,18 @@ async def _there(vantage: Vantage, missing: dict[str, str]) -> tuple[str, ...]:
     return ()
 
 
-def _document(found: Sequence[Asked], ground: Ground, missing: Mapping[str, str], status: int) -> str:
-    document: dict[str, Any] = {
-        "schema": "underlay/probe/v1",
-        "underlay": __version__,
-        "probe": "dns",
-        "context": ground.snapshot.context,
-        "exit_status": status,
-        "results": found,
-        "missing_vantages": missing,
-    }
-    return msgspec.json.encode(document).decode() + "\n"
-
-
-def render(found: Sequence[Asked], missing: Mapping[str, str], paper: Paper) -> str:
+def render(found: Sequence[Result], missing: Mapping[str, str], paper: Paper) -> str:
     """Write a grid a name, a row a vantage and resolver."""
     lines: list[str] = []
-    for name in dict.fromkeys(each.question.name for each in found):
-        rows = [_row(each) for each in found if each.question.name == name]
+    for name in dict.fromkeys(each.asked for each in found):
+        rows = [_row(each) for each in found if each.asked == name]
         lines += ["", paper.paint(Cell(paper.text(name), "title"))]
         lines += grid(paper, ("FROM", "ASKED", "WHO", "VERDICT", "p50 ms", "p95 ms", "LOST"), rows, flexible=2)
         reasons: dict[str, list[str]] = {}
         for each in found:
-            if each.question.name == name and each.found.reason:
-                ends = f"{each.vantage} {paper.glyphs.arrow} {each.question.resolver}"
-                reasons.setdefault(each.found.reason, []).append(ends)
+            if each.asked == name and each.reason:
+                ends = f"{each.vantage} {paper.glyphs.arrow} {each.target}"
+                reasons.setdefault(each.reason, []).append(ends)
         for reason, ends_alike in reasons.items():
             lines += wrap(paper.text(f"{', '.join(ends_alike)}: {reason}"), paper.width)
     for name, why in missing.items():
@@ -147,16 +126,13 @@ def render(found: Sequence[Asked], missing: Mapping[str, str], paper: Paper) -> 
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _row(each: Asked) -> list[Cell]:
-    found = each.found
-    times = [reply.seconds for reply in each.replies if reply.seconds is not None]
-    said = " ".join(["ok", *found.addresses[:1]]) if found.outcome == "ok" else found.outcome.replace("-", " ")
+def _row(each: Result) -> list[Cell]:
     return [
         Cell(each.vantage),
-        Cell(each.question.resolver),
-        Cell(each.question.called),
-        Cell(said.replace("unassessed", "not assessed"), _TONES.get(found.outcome, "critical")),
-        Cell(milliseconds(percentile(times, 0.5))),
-        Cell(milliseconds(percentile(times, 0.95))),
-        Cell(f"{found.asked - found.answered}/{found.asked}" if found.asked else "·"),
+        Cell(each.target),
+        Cell(each.called),
+        Cell(each.said, each.tone),
+        Cell(milliseconds(percentile(each.times, 0.5))),
+        Cell(milliseconds(percentile(each.times, 0.95))),
+        Cell(f"{each.lost}/{each.sent}" if each.sent else "·"),
     ]

@@ -2,31 +2,20 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
-from probes.reach.fetch import TARGETS, Fetch, fetch
+from probes.model.reach import Result, percentile
+from probes.reach.fetch import TARGETS, fetch
 from probes.reach.http import PHASES
-from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
 from tui.cli.output import write
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, milliseconds, percentile, verdict
+from tui.cli.probe import Ground, Progress, document, exit_status, in_order, milliseconds
 
 _PHASE_HEADS: Final = ("dns", "tcp", "tls", "wait", "body")
 """Short for PHASES."""
-_TONES: Final = {
-    "ok": "ok",
-    "slow": "warning",
-    "refused": "warning",
-    "random": "critical",
-    "fails": "critical",
-    "h2-only-fails": "critical",
-    "h1-only-fails": "critical",
-}
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
@@ -34,9 +23,9 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     urls = _urls(arguments, ground)
     vantages = ground.offered.vantages
     progress = Progress("HTTP", len(urls) * len(vantages))
-    found: list[Fetch] = []
+    found: list[Result] = []
 
-    def report(each: Fetch) -> None:
+    def report(each: Result) -> None:
         found.append(each)
         progress.step()
 
@@ -44,16 +33,10 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         await fetch(vantages, urls, report, attempts=arguments.attempts, seconds=arguments.timeout)
     finally:
         progress.end()
-    order = {vantage.name: number for number, vantage in enumerate(vantages)}
-    found.sort(key=lambda each: (each.target, order[each.vantage]))
-    status = verdict(
-        {str(each.found.outcome) for each in found},
-        failing={"fails", "h2-only-fails", "h1-only-fails", "random"},
-        told={"slow", "refused"},
-        fine={"ok"},
-    )
+    found = in_order(found, ground)
+    status = exit_status(each.tone for each in found)
     if arguments.output == "json":
-        write(_document(found, ground, status))
+        write(document("http", ground, status, found))
     else:
         write(render(found, ground, paper_for(sys.stdout)))
     return status
@@ -88,20 +71,7 @@ def _host(url: str) -> str:
     return f"{parts.hostname}:{port}" if port else parts.hostname or ""
 
 
-def _document(found: Sequence[Fetch], ground: Ground, status: int) -> str:
-    document: dict[str, Any] = {
-        "schema": "underlay/probe/v1",
-        "underlay": __version__,
-        "probe": "http",
-        "context": ground.snapshot.context,
-        "exit_status": status,
-        "results": found,
-        "missing_vantages": ground.offered.missing,
-    }
-    return msgspec.json.encode(document).decode() + "\n"
-
-
-def render(found: Sequence[Fetch], ground: Ground, paper: Paper) -> str:
+def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:
     """Write a grid a target, a row a vantage, with the median of every phase."""
     lines: list[str] = []
     for target in dict.fromkeys(each.target for each in found):
@@ -111,42 +81,30 @@ def render(found: Sequence[Fetch], ground: Ground, paper: Paper) -> str:
         lines += grid(paper, header, rows, flexible=1)
         reasons: dict[str, list[str]] = {}
         for each in found:
-            if each.target == target and each.found.reason:
-                reasons.setdefault(each.found.reason, []).append(each.vantage)
+            if each.target == target and each.reason:
+                reasons.setdefault(each.reason, []).append(each.vantage)
         for reason, names in reasons.items():
             lines += wrap(paper.text(f"{', '.join(names)}: {reason}"), paper.width)
-        answered = [each for each in found if each.target == target and each.found.spoken]
-        if answered and not any(each.found.full for each in answered):
+        answered = [each for each in found if each.target == target and each.facts["spoken"]]
+        if answered and not any(each.facts["full-size segments"] == "yes" for each in answered):
             lines += wrap("its body is small: no full-size segments flowed but those of the certificates", paper.width)
     for name, why in ground.offered.missing.items():
         lines += ["", *wrap(paper.text(f"not asked: {name}: {why}"), paper.width)]
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _row(each: Fetch) -> list[Cell]:
-    found = each.found
-    said = {
-        "ok": f"ok {found.status}",
-        "slow": f"slow at {found.phase}",
-        "fails": f"fails at {found.phase}",
-        "h2-only-fails": f"only HTTP/2 fails, at {found.phase}",
-        "h1-only-fails": f"only HTTP/1.1 fails, at {found.phase}",
-        "random": f"fails at times, at {found.phase}",
-        "refused": f"answers {found.status}",
-        "unassessed": "not assessed",
-    }[found.outcome]
-    good = [exchange for exchange in each.exchanges if not exchange.failed and not exchange.unable]
+def _row(each: Result) -> list[Cell]:
+    good = [attempt for attempt in each.attempts if attempt.well]
     medians = [
-        milliseconds(percentile([exchange.seconds[phase] for exchange in good if phase in exchange.seconds], 0.5))
+        milliseconds(percentile([attempt.seconds[phase] for attempt in good if phase in attempt.seconds], 0.5))
         for phase in PHASES
     ]
-    totals = [exchange.total for exchange in good]
     return [
         Cell(each.vantage),
-        Cell(said, _TONES.get(found.outcome, "unknown")),
-        Cell(" ".join(found.spoken) or "·"),
-        Cell(f"{found.failures}/{found.attempts}" if found.attempts else "·"),
+        Cell(each.said, each.tone),
+        Cell(each.facts["spoken"] or "·"),
+        Cell(f"{each.lost}/{each.sent}" if each.sent else "·"),
         *(Cell(median) for median in medians),
-        Cell(milliseconds(percentile(totals, 0.5))),
-        Cell(milliseconds(percentile(totals, 0.95))),
+        Cell(milliseconds(percentile(each.times, 0.5))),
+        Cell(milliseconds(percentile(each.times, 0.95))),
     ]

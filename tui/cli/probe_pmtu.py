@@ -2,24 +2,21 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from probes.model.reach import Result, percentile
 from probes.reach.contrast import Conclusion, conclude
-from probes.reach.paths import PAIRS, Path, Plan, Target, pairs, search
-from tui import __version__
+from probes.reach.paths import PAIRS, Plan, Target, pairs, search
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
 from tui.cli.output import write
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, milliseconds, percentile, verdict
+from tui.cli.probe import Ground, Progress, document, exit_status, milliseconds
 
 _FOLD: Final = 30
 """Directions; where there are more, those that are well are summed up."""
 _SHOWN: Final = 4
 """Paths that are named where more have the same to say."""
-_TONES: Final = {"ok": "ok", "told": "warning", "silent": "critical", "unreachable": "critical"}
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
@@ -29,9 +26,9 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     if not directions:
         raise PlaceError("there is no direction to search: name a target, or more nodes than one")
     progress = Progress("path MTU", directions)
-    paths: list[Path] = []
+    paths: list[Result] = []
 
-    def report(path: Path) -> None:
+    def report(path: Result) -> None:
         paths.append(path)
         progress.step()
 
@@ -41,15 +38,11 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         progress.end()
     paths.sort(key=lambda each: (_ORDER[each.kind], each.vantage, each.target))
     conclusions = conclude(paths)
-    outcomes = {str(path.found.outcome) for path in paths} | {f"concluded {each.severity}" for each in conclusions}
-    status = verdict(
-        outcomes,
-        failing={"silent", "unreachable", "concluded critical"},
-        told={"told", "concluded warning"},
-        fine={"ok"},
-    )
+    tones = [*(each.tone for each in paths), *(each.severity for each in conclusions)]
+    status = exit_status(tones)
     if arguments.output == "json":
-        write(_document(paths, conclusions, ground, total, status))
+        more = {"directions": total, "searched": len(paths), "conclusions": conclusions}
+        write(document("pmtu", ground, status, paths, **more))
     else:
         write(render(paths, conclusions, ground, total, paper_for(sys.stdout)))
     return status
@@ -68,27 +61,11 @@ def _plan(arguments: Arguments, ground: Ground) -> tuple[Plan, int]:
     return pairs(vantages)
 
 
-def _document(paths: Sequence[Path], conclusions: Sequence[Conclusion], ground: Ground, total: int, status: int) -> str:
-    document: dict[str, Any] = {
-        "schema": "underlay/probe/v1",
-        "underlay": __version__,
-        "probe": "pmtu",
-        "context": ground.snapshot.context,
-        "exit_status": status,
-        "directions": total,
-        "searched": len(paths),
-        "results": paths,
-        "conclusions": conclusions,
-        "missing_vantages": ground.offered.missing,
-    }
-    return msgspec.json.encode(document).decode() + "\n"
-
-
-def render(paths: Sequence[Path], conclusions: Sequence[Conclusion], ground: Ground, total: int, paper: Paper) -> str:
+def render(paths: Sequence[Result], conclusions: Sequence[Conclusion], ground: Ground, total: int, paper: Paper) -> str:
     """Write what was found: a row a direction, then what the rows say together."""
     pods = {each.name: each.pod for each in ground.offered.vantages if each.pod}
     folded = len(paths) > _FOLD
-    rows = [_row(path) for path in paths if not folded or path.found.outcome != "ok"]
+    rows = [_row(path) for path in paths if not folded or path.outcome != "ok"]
     lines = []
     if folded:
         lines += _folded(paths)
@@ -98,8 +75,8 @@ def render(paths: Sequence[Path], conclusions: Sequence[Conclusion], ground: Gro
         lines += ["", f"a sample: {len(paths)} of {total} directions (at most {PAIRS} are searched)"]
     reasons: dict[str, list[tuple[str, str]]] = {}
     for path in paths:
-        if path.found.reason:
-            reasons.setdefault(path.found.reason, []).append((path.vantage, path.target))
+        if path.reason:
+            reasons.setdefault(path.reason, []).append((path.vantage, path.target))
     said = [f"{_listed(ends, paper)}: {reason}" for reason, ends in reasons.items()]
     lines += ["", *_wrapped(said[:_FOLD], paper)] if said else []
     for each in conclusions:
@@ -113,37 +90,26 @@ def render(paths: Sequence[Path], conclusions: Sequence[Conclusion], ground: Gro
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _folded(paths: Sequence[Path]) -> list[str]:
+def _folded(paths: Sequence[Result]) -> list[str]:
     counts: dict[tuple[str, int | None], int] = {}
     for path in paths:
-        if path.found.outcome == "ok":
-            counts[path.kind, path.found.mtu] = counts.get((path.kind, path.found.mtu), 0) + 1
+        if path.outcome == "ok":
+            counts[path.kind, path.sizes.mtu if path.sizes else None] = (
+                counts.get((path.kind, path.sizes.mtu if path.sizes else None), 0) + 1
+            )
     return [f"{kind}: {count} directions carry {mtu} bytes whole" for (kind, mtu), count in counts.items()] + [""]
 
 
-def _row(path: Path) -> list[Cell]:
-    found = path.found
-    said = {
-        "ok": f"ok {found.mtu}",
-        "told": f"told {found.mtu} by {found.by or _own(path)}",
-        "silent": f"silent above {found.mtu}",
-        "unreachable": "unreachable",
-        "inconclusive": "inconclusive",
-        "unassessed": "not assessed",
-    }[found.outcome]
+def _row(path: Result) -> list[Cell]:
     return [
         Cell(path.vantage),
         Cell(path.target),
-        Cell(said, _TONES.get(found.outcome, "unknown")),
-        Cell(milliseconds(percentile(found.rtts, 0.5))),
-        Cell(milliseconds(percentile(found.rtts, 0.95))),
-        Cell(f"{found.sent - found.received}/{found.sent}" if found.sent else "·"),
+        Cell(path.said, path.tone),
+        Cell(milliseconds(percentile(path.times, 0.5))),
+        Cell(milliseconds(percentile(path.times, 0.95))),
+        Cell(f"{path.lost}/{path.sent}" if path.sent else "·"),
         Cell(f"{path.way.dev} {path.way.mtu}" if path.way.dev else "·"),
     ]
-
-
-def _own(path: Path) -> str:
-    return "its own kernel, which learned it earlier" if path.way.learned else "its own kernel"
 
 
 def _listed(ends: Sequence[tuple[str, str]], paper: Paper) -> str:

@@ -2,21 +2,22 @@
 
 import pytest
 
+from probes.model.reach import Result, Sizes
 from probes.reach.contrast import conclude
-from probes.reach.paths import Path, pairs
+from probes.reach.paths import pairs
 from probes.reach.pmtu import PathMtu
-from probes.reach.route import Way
 from probes.transports.local import LocalTransport
 from probes.vantage import Kind, Vantage
 
 OK_1500, OK_1450 = PathMtu("ok", 1500), PathMtu("ok", 1450)
 
 
-def path(vantage: str, target: str, found: PathMtu) -> Path:
-    return Path(vantage, "pod" if vantage.startswith("pod@") else "node", target, Way(), found)
+def path(vantage: str, target: str, found: PathMtu) -> Result:
+    kind = "pod" if vantage.startswith("pod@") else "node"
+    return Result("pmtu", vantage, kind, target, found.outcome, "unknown", "", 0.0, sizes=Sizes(found.mtu))
 
 
-def cluster(there: PathMtu, back: PathMtu, pods: PathMtu, pods_back: PathMtu | None = None) -> list[Path]:
+def cluster(there: PathMtu, back: PathMtu, pods: PathMtu, pods_back: PathMtu | None = None) -> list[Result]:
     return [
         path("a", "b", there),
         path("b", "a", back),
@@ -43,7 +44,7 @@ def cluster(there: PathMtu, back: PathMtu, pods: PathMtu, pods_back: PathMtu | N
         ([], []),
     ],
 )
-def test_contrasts(paths: list[Path], codes: list[str]) -> None:
+def test_contrasts(paths: list[Result], codes: list[str]) -> None:
     """What the overlay loses is explained by the underlay where that loses it too, else by fragments."""
     found = conclude(paths)
     assert [each.code for each in found] == codes
