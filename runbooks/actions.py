@@ -195,7 +195,8 @@ class Drain(Action, frozen=True, tag="drain"):
     about: ClassVar[str] = "evict pods from a node"
     node: str
     keep_mtu: int | None = None
-    """Evict only pods whose own eth0 has another MTU than this; None: all."""
+    """Evict only pods whose own eth0 has another MTU than this, those of DaemonSets among them, for they are made anew
+    on the same node; None: all but those of DaemonSets."""
     emptydir: bool = False
     """Evict also pods with emptyDir volumes, whose data is lost."""
     unmanaged: bool = False

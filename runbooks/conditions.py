@@ -4,70 +4,17 @@ Nothing is taken from an exit status. Times of one node are compared with each o
 renewal: both by that node's clock), times of our own looking with each other; never one with the other.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, Literal
-
-import msgspec
+from collections.abc import Mapping
+from typing import Final
 
 from probes.model.network import NodeNetwork
 from probes.model.peers import NOT_NEEDED, OK, UNKNOWN
-from probes.model.snapshot import KUBE, NODE
 from probes.rules.finding import NodeView, Severity, subject_text
+from runbooks.about_links import LINK_KINDS
+from runbooks.about_objects import OBJECT_KINDS
 from runbooks.events import State
+from runbooks.kinds import Judged, Kind, api_trouble, of_network, stale, stand
 from runbooks.sight import CAN_LOSE_ONE, Condition, Sight, Stood, finding_key, findings_of, members
-
-Judged = tuple[State, str] | Stood
-Judge = Callable[[Sight, Condition], Judged]
-
-
-def stand(judged: Judged) -> Stood:
-    """Give a judgement its form."""
-    return judged if isinstance(judged, Stood) else Stood(*judged)
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """A kind of condition."""
-
-    about: str
-    """In words, with ``{node}`` and its arguments."""
-    judge: Judge
-    args: tuple[str, ...] = ()
-    """Arguments it needs."""
-    of_node: bool = True
-    probe: Literal["", "path-mtu", "names"] = ""
-    """The active probe that it needs sent."""
-
-
-def _stale(sight: Sight, node: str) -> str:
-    source = sight.diagnosis.snapshot.source(f"{NODE}{node}")
-    if source.status != "ok":
-        return source.reason or f"{node} has not answered yet"
-    if source.at is None or source.at <= sight.since:
-        return f"{node} has not been asked since"
-    return ""
-
-
-def _of_network(judge: Callable[[Sight, Condition, NodeNetwork, NodeView], Judged]) -> Judge:
-    """Judge by what the node itself said since the step began."""
-
-    def judged(sight: Sight, condition: Condition) -> Judged:
-        if why := _stale(sight, condition.node):
-            return "unknown", why
-        network = sight.diagnosis.snapshot.networks.get(condition.node)
-        view = sight.diagnosis.views.get(condition.node)
-        if network is None or view is None:
-            return "unknown", f"{condition.node} is not known"
-        return judge(sight, condition, network, view)
-
-    return judged
-
-
-def _api_trouble(sight: Sight, *fields: str) -> str:
-    for field in fields:
-        source = sight.diagnosis.snapshot.source(f"{KUBE}{field}")
-        if source.status != "ok":
-            return source.reason or f"the API has not told {field} yet"
-    return ""
 
 
 def _unit_active(_: Sight, __: Condition, network: NodeNetwork, ___: NodeView) -> Judged:
@@ -100,7 +47,7 @@ def _unit_stable(sight: Sight, _: Condition, network: NodeNetwork, __: NodeView)
 
 
 def _node_ready(sight: Sight, condition: Condition, network: NodeNetwork, _: NodeView) -> Judged:
-    if why := _api_trouble(sight, "nodes", "leases"):
+    if why := api_trouble(sight, "nodes", "leases"):
         return "unknown", why
     snapshot = sight.diagnosis.snapshot
     node, lease = snapshot.nodes.get(condition.node), snapshot.leases.get(condition.node)
@@ -118,7 +65,7 @@ def _node_ready(sight: Sight, condition: Condition, network: NodeNetwork, _: Nod
 
 
 def _etcd_voter(sight: Sight, condition: Condition) -> Judged:
-    if why := _api_trouble(sight, "nodes"):
+    if why := api_trouble(sight, "nodes"):
         return "unknown", why
     node = sight.diagnosis.snapshot.nodes.get(condition.node)
     if node is None:
@@ -130,7 +77,7 @@ def _etcd_voter(sight: Sight, condition: Condition) -> Judged:
 
 
 def _quorum(sight: Sight, condition: Condition) -> Judged:
-    if why := _api_trouble(sight, "nodes"):
+    if why := api_trouble(sight, "nodes"):
         return "unknown", why
     everyone, voters = members(sight.diagnosis)
     if condition.node not in everyone:
@@ -190,7 +137,7 @@ def _peers_towards(sight: Sight, condition: Condition) -> Judged:
     for name, view in sight.diagnosis.views.items():
         if name == condition.node:
             continue
-        if _stale(sight, name):
+        if stale(sight, name):
             unknown.append(name)
         elif any(peer.peer == condition.node for peer in view.peers.broken):
             lacking.append(name)
@@ -207,15 +154,6 @@ def _probed(sight: Sight, condition: Condition) -> Judged:
     return reached if reached is not None else ("unknown", "not probed yet")
 
 
-def _link_mtu(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
-    if network.links is None:
-        return "unknown", network.unassessed.get("links", "its links are not known")
-    link = next((link for link in network.links if link.ifname == condition.args["ifname"]), None)
-    if link is None:
-        return "waiting", "there is no such link"
-    return ("held" if str(link.mtu) == condition.args["mtu"] else "waiting"), f"MTU {link.mtu}"
-
-
 def _pods_mtu(_: Sight, condition: Condition, network: NodeNetwork, view: NodeView) -> Judged:
     if network.pod_netns is None:
         return "unknown", network.unassessed.get("pod_netns", "its pods' networks are not known")
@@ -225,7 +163,7 @@ def _pods_mtu(_: Sight, condition: Condition, network: NodeNetwork, view: NodeVi
 
 
 def _schedulable(sight: Sight, condition: Condition) -> Judged:
-    if why := _api_trouble(sight, "nodes"):
+    if why := api_trouble(sight, "nodes"):
         return "unknown", why
     node = sight.diagnosis.snapshot.nodes.get(condition.node)
     if node is None:
@@ -234,13 +172,13 @@ def _schedulable(sight: Sight, condition: Condition) -> Judged:
 
 
 def _api(sight: Sight, _: Condition) -> Judged:
-    why = _api_trouble(sight, "nodes", "pods", "leases")
+    why = api_trouble(sight, "nodes", "pods", "leases")
     return ("waiting", why) if why else ("held", "it answers")
 
 
 def _no_new_findings(sight: Sight, _: Condition) -> Judged:
     """Judge findings that are new; on a node whose k3s has just started what lacks is mild at first, and counts."""
-    if why := _api_trouble(sight, "nodes"):
+    if why := api_trouble(sight, "nodes"):
         return "unknown", why
     starting = {name for name, view in sight.diagnosis.views.items() if view.grace_ends is not None}
     new = [
@@ -253,9 +191,9 @@ def _no_new_findings(sight: Sight, _: Condition) -> Judged:
 
 
 def _cleared(sight: Sight, condition: Condition) -> Judged:
-    if condition.node and (why := _stale(sight, condition.node)):
+    if condition.node and (why := stale(sight, condition.node)):
         return "unknown", why
-    if why := _api_trouble(sight, "nodes"):
+    if why := api_trouble(sight, "nodes"):
         return "unknown", why
     code = condition.args["finding"]
     there = [
@@ -275,44 +213,20 @@ def _found(sight: Sight, condition: Condition) -> Judged:
     return swapped.get(found.state, found.state), found.seen
 
 
-def _flux_ready(sight: Sight, condition: Condition) -> Judged:
-    args = condition.args
-    if why := _api_trouble(sight, f"flux/{args['kind']}"):
-        return "unknown", why
-    found = next(
-        (
-            each
-            for each in sight.diagnosis.snapshot.flux.values()
-            if (each.ref.kind, each.ref.namespace, each.ref.name) == (args["kind"], args["namespace"], args["name"])
-        ),
-        None,
-    )
-    if found is None:
-        return "waiting", "there is no such object"
-    ready = found.condition("Ready")
-    status = ready.status if ready else "not told"
-    if args["stamp"] not in {"", found.handled_at}:
-        return "waiting", f"Ready is {status}, and the request is not handled yet"
-    if found.condition("FetchFailed") is not None:
-        return "waiting", "its last fetch failed"
-    return ("held" if status == "True" else "waiting"), f"Ready is {status}, {found.revision or 'no revision'}"
-
-
 KINDS: Final[Mapping[str, Kind]] = {
-    "unit-active": Kind("k3s is active on {node}", _of_network(_unit_active)),
-    "unit-restarted": Kind("k3s is active on {node} under a new InvocationID", _of_network(_unit_restarted)),
-    "unit-stable": Kind("k3s does not restart by itself on {node}", _of_network(_unit_stable)),
-    "node-ready": Kind("{node} is Ready, its lease renewed since its unit started", _of_network(_node_ready)),
+    "unit-active": Kind("k3s is active on {node}", of_network(_unit_active)),
+    "unit-restarted": Kind("k3s is active on {node} under a new InvocationID", of_network(_unit_restarted)),
+    "unit-stable": Kind("k3s does not restart by itself on {node}", of_network(_unit_stable)),
+    "node-ready": Kind("{node} is Ready, its lease renewed since its unit started", of_network(_node_ready)),
     "etcd-voter": Kind("{node} votes in etcd, where it is a member", _etcd_voter),
     "quorum": Kind("etcd keeps its quorum without {node}", _quorum),
-    "overlay": Kind("flannel's device on {node} is up with the expected MTU", _of_network(_overlay)),
-    "subnet-env": Kind("subnet.env on {node} has the expected MTU", _of_network(_subnet_env)),
-    "peers-complete": Kind("{node} has route, neighbour and FDB of every peer", _of_network(_peers_complete)),
+    "overlay": Kind("flannel's device on {node} is up with the expected MTU", of_network(_overlay)),
+    "subnet-env": Kind("subnet.env on {node} has the expected MTU", of_network(_subnet_env)),
+    "peers-complete": Kind("{node} has route, neighbour and FDB of every peer", of_network(_peers_complete)),
     "peers-towards": Kind("every other node has all three towards {node}", _peers_towards),
     "path-mtu": Kind("full-size packets pass between {node} and every other node's pods", _probed, probe="path-mtu"),
     "names": Kind("CoreDNS answers {node} and its pods", _probed, probe="names"),
-    "link-mtu": Kind("{ifname} on {node} has MTU {mtu}", _of_network(_link_mtu), ("ifname", "mtu")),
-    "pods-mtu": Kind("every pod on {node} has MTU {mtu}", _of_network(_pods_mtu), ("mtu",)),
+    "pods-mtu": Kind("every pod on {node} has MTU {mtu}", of_network(_pods_mtu), ("mtu",)),
     "schedulable": Kind("{node} takes pods", _schedulable),
     "api": Kind("the API answers", _api, of_node=False),
     "no-new-findings": Kind("no critical finding is new", _no_new_findings, of_node=False),
@@ -320,11 +234,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "cleared-everywhere": Kind("{finding} is found nowhere any more", _cleared, ("finding",), of_node=False),
     "found": Kind("{finding} is found on {node}", _found, ("finding",)),
     "found-anywhere": Kind("{finding} is found", _found, ("finding",), of_node=False),
-    "flux-ready": Kind(
-        "{kind} {namespace}/{name} is Ready, the request handled",
-        _flux_ready,
-        ("kind", "namespace", "name", "stamp"),
-        of_node=False,
-    ),
+    **LINK_KINDS,
+    **OBJECT_KINDS,
 }
 """Every kind of condition, by the name that a runbook calls it."""

@@ -1,12 +1,14 @@
 """Facts that templates may name, and the order in which nodes are taken. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from probes.rules.finding import Diagnosis
+from runbooks.about_objects import stamp_of
 from runbooks.actions import Target
 from runbooks.parameters import PlanError, Value, written
 from runbooks.runbook import HOLE, Order
@@ -19,6 +21,8 @@ class Found(msgspec.Struct, frozen=True):
     """By node and name: what ``${node.host.NAME}`` is."""
     etcd_leader: str = ""
     """The node whose etcd leads; empty where nobody could tell."""
+    files: Mapping[str, Mapping[str, str]] = {}
+    """By node and path: files that a plan may write, as they are now; what is not there is not there."""
 
 
 def node_facts(diagnosis: Diagnosis, name: str, found: Found) -> dict[str, str]:
@@ -30,6 +34,8 @@ def node_facts(diagnosis: Diagnosis, name: str, found: Found) -> dict[str, str]:
     node = diagnosis.snapshot.nodes.get(name)
     unit = row.unit.name if row.unit and row.unit.load_state == "loaded" else ""
     host = found.host.get(name, {})
+    network = diagnosis.snapshot.networks.get(name)
+    conf = network.net_conf if network else None
     facts: dict[str, str | int | None] = {
         "name": name,
         "role": row.role,
@@ -43,37 +49,75 @@ def node_facts(diagnosis: Diagnosis, name: str, found: Found) -> dict[str, str]:
         "subnet-env-mtu": row.subnet_env_mtu,
         "kernel": node.kernel_version if node else "",
         "version": row.version,
+        "pod-network": conf.network if conf and not conf.ipv6_network.strip(":/0") else "",
         **{f"host.{key}": value for key, value in host.items()},
     }
     return {key: str(value) for key, value in facts.items() if value not in {None, ""}}
 
 
-def fill(
-    text: str,
-    scope: Mapping[str, Value],
-    free: Mapping[str, str],
-    facts: Callable[[str], Mapping[str, str]],
-    place: str,
-) -> str:
-    """Put values into a template's holes; raises PlanError where one is not known."""
+def object_facts(diagnosis: Diagnosis, target: Target) -> dict[str, str]:
+    """List what is known of an object, by runbook.OBJECT_FACTS; what is not known is not there."""
+    facts: dict[str, str] = {"kind": target.kind, "name": target.name, "namespace": target.namespace}
+    key = f"{target.kind}/{target.namespace}/{target.name}"
+    flux = diagnosis.snapshot.flux.get(key)
+    if flux is not None:
+        source = flux.source or flux.ref
+        told: dict[str, str] = {
+            "url": flux.url,
+            "host": urlsplit(flux.url).hostname or "",
+            "secret": flux.secret,
+            "revision": flux.revision,
+            "interval": "" if flux.interval is None else f"{flux.interval:g}s",
+            "source": f"{source.kind}/{source.namespace}/{source.name}",
+        }
+        facts |= {name: value for name, value in told.items() if value}
+    secret = diagnosis.snapshot.secrets.get(key)
+    if secret is not None:
+        facts["refreshed"] = stamp_of(secret.refreshed_at)
+        facts |= {"target": secret.target} if secret.target else {}
+        facts |= {"store": secret.store.name} if secret.store else {}
+    return facts
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What templates may name besides parameters."""
+
+    diagnosis: Diagnosis
+    found: Found = Found()
+
+    def of(self, value: Value) -> Mapping[str, str]:
+        """List the facts of a node, by its name, or of an object."""
+        if isinstance(value, Target):
+            return object_facts(self.diagnosis, value)
+        return node_facts(self.diagnosis, str(value), self.found)
+
+
+def fill(text: str, scope: Mapping[str, Value], free: Mapping[str, str], facts: Facts, place: str) -> str:
+    """Put values into a template's holes; raises PlanError where one is not known, or is no number and is added to."""
 
     def value(name: str) -> str:
         if name in free:
             return free[name]
         head, _, fact = name.partition(".")
         found = scope.get(name if not fact else head)
-        if found is None:
-            raise PlanError(f"{place}: ${{{name}}} has no value")
+        if found is None or found in {"", ()}:
+            raise PlanError(f"{place}: ${{{name}}} has no value: give --set {head}=…")
         if not fact:
             return written_plain(found)
-        if isinstance(found, Target):
-            return str(getattr(found, fact))
-        known = facts(str(found)).get(fact)
-        if known is None:
-            raise PlanError(f"{place}: the {fact} of {found} is not known; no plan can be made without it")
-        return known
+        known = facts.of(found).get(fact)
+        if known is None and not (isinstance(found, Target) and fact == "namespace"):
+            raise PlanError(f"{place}: the {fact} of {written(found)} is not known; no plan can be made without it")
+        return known or ""
 
-    return HOLE.sub(lambda hole: value(hole[1]), text)
+    def filled(hole: re.Match[str]) -> str:
+        text = value(hole[1])
+        if hole[2] is None:
+            return text
+        if not re.fullmatch(r"[0-9]{1,9}", text):
+            raise PlanError(f"{place}: ${{{hole[1]}}} is {text[:40]!r}, no number that {hole[3]} could be added to")
+        return str(int(text) + int(f"{hole[2]}{hole[3]}"))
+
+    return HOLE.sub(filled, text)
 
 
 def written_plain(value: Value) -> str:

@@ -5,8 +5,9 @@ A condition that cannot be told is ``unknown`` and lets nothing pass.
 
 from collections.abc import Mapping
 
-from runbooks.conditions import KINDS, stand
+from runbooks.conditions import KINDS
 from runbooks.events import ConditionState
+from runbooks.kinds import stand
 from runbooks.sight import Condition, Sight, Stood
 
 

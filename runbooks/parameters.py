@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from probes.model.flux import ObjectRef
 from probes.model.text import clean
 from probes.rules.finding import Diagnosis
 from runbooks.actions import Target
@@ -33,14 +34,23 @@ def resolve(runbook: Runbook, given: Mapping[str, str], diagnosis: Diagnosis) ->
         raise PlanError(
             f"{runbook.name} has no parameter {clean(strange[0])!r}; it has {', '.join(sorted(known)) or 'none'}"
         )
-    return {each.name: _value(runbook, each, given.get(each.name), diagnosis) for each in runbook.parameters}
+    values: dict[str, Value] = {}
+    for each in runbook.parameters:
+        values[each.name] = _value(runbook, each, given.get(each.name), diagnosis, values)
+    return values
 
 
-def _value(runbook: Runbook, parameter: Parameter, given: str | None, diagnosis: Diagnosis) -> Value:
+def _value(
+    runbook: Runbook, parameter: Parameter, given: str | None, diagnosis: Diagnosis, before: Mapping[str, Value]
+) -> Value:
     text = given
+    if text is None and parameter.by_finding:
+        text = _by_finding(parameter, diagnosis, before)
     if text is None and parameter.source:
         text = ",".join(suggested(runbook, parameter, diagnosis))
         if not text and not parameter.optional:
+            if parameter.source == "source-controller":
+                raise PlanError(f"source-controller is not seen on any node: give --set {parameter.name}=NODE")
             raise PlanError(
                 f"nothing that {runbook.name} fixes is found now; to run it all the same, give --set {parameter.name}=…"
             )
@@ -51,10 +61,26 @@ def _value(runbook: Runbook, parameter: Parameter, given: str | None, diagnosis:
     return read_value(parameter, text or "", diagnosis)
 
 
+def _by_finding(parameter: Parameter, diagnosis: Diagnosis, before: Mapping[str, Value]) -> str | None:
+    """Choose by the first finding that says what to choose, of the objects that were given before, if any were."""
+    chosen = {
+        ObjectRef(target.kind, target.namespace, target.name)
+        for value in before.values()
+        for target in (value if isinstance(value, tuple) else (value,))
+        if isinstance(target, Target)
+    }
+    for each in findings_of(diagnosis):
+        if each.code in parameter.by_finding and (not chosen or each.subject in chosen):
+            return parameter.by_finding[each.code]
+    return None
+
+
 def suggested(runbook: Runbook, parameter: Parameter, diagnosis: Diagnosis) -> tuple[str, ...]:
     """Tell what the diagnosis suggests for a parameter."""
     if parameter.source == "all-nodes":
         return tuple(diagnosis.views)
+    if parameter.source == "source-controller":
+        return diagnosis.places.controller("source-controller")[:1]
     subjects = [
         subject for finding in findings_of(diagnosis) if finding.code in runbook.fixes for subject in (finding.subject,)
     ]

@@ -4,9 +4,10 @@ Nothing is run that a plan does not show. A plan is data: the journal's first re
 resumed goes by that one, never by a new one.
 """
 
+import difflib
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -14,13 +15,12 @@ from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis, Finding
 from runbooks.actions import ACTIONS, BACKUPS, Action, AnyAction, Drain, RemoveFile, RestartUnit, Target, WriteFile
 from runbooks.conditions import KINDS
-from runbooks.facts import Found, fill, node_facts, order_nodes
+from runbooks.facts import Facts, Found, fill, order_nodes
 from runbooks.gates import stood
+from runbooks.outlook import by_hand, consents, reordered, warnings
 from runbooks.parameters import PlanError, Value, nodes_of, plain, resolve
-from runbooks.runbook import ConditionTemplate, GateTemplate, Group, Order, Runbook, StepTemplate, seconds
-from runbooks.sight import Condition, Gate, Sight, Stood, finding_key, findings_of, members
-
-_WORST: Final = 20
+from runbooks.runbook import FOUND, ConditionTemplate, GateTemplate, Group, Only, Order, Runbook, StepTemplate, seconds
+from runbooks.sight import Condition, Gate, Sight, Stood, finding_key, findings_of
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
@@ -37,6 +37,8 @@ class PlannedStep(msgspec.Struct, frozen=True):
     """Where it is done; empty for what is no node's."""
     by_hand: tuple[str, ...]
     """The command lines that do the same."""
+    diff: str = ""
+    """Of a file that is written: a unified diff against what is there now, as far as that was read."""
     clears: tuple[str, ...] = ()
     """``CODE SUBJECT`` of findings of now that are to be gone after it."""
     typed: str = ""
@@ -114,8 +116,15 @@ def plan(
     if len(drafts) > 10_000:  # noqa: PLR2004 - a fleet's worth
         raise PlanError(f"{runbook.name} would have {len(drafts)} steps here: give fewer nodes")
     maker = _Maker(runbook, diagnosis, run, now, found, values)
+    drafts = [(template, scope) for template, scope in drafts if maker.wants(template, scope)]
+    if not drafts:
+        raise PlanError(f"{runbook.name} has nothing to do with these parameters")
     steps = tuple(maker.step(number, template, scope) for number, (template, scope) in enumerate(drafts, 1))
     cleared = tuple(dict.fromkeys(key for step in steps for key in step.clears))
+    restarted = tuple(
+        dict.fromkeys(s.node for s in steps if isinstance(s.action, RestartUnit) and "k3s" in s.action.unit)
+    )
+    touched = tuple(dict.fromkeys(step.node for step in steps if step.node))
     everything = findings_of(diagnosis)
     return Plan(
         run=run,
@@ -128,8 +137,8 @@ def plan(
         steps=steps,
         clears=cleared,
         leaves=_leaves(runbook, everything, cleared),
-        consents=_consents(steps, diagnosis),
-        warnings=(*_reordered(runbook, values, given, diagnosis, found), *_warnings(steps, diagnosis)),
+        consents=consents(restarted, diagnosis),
+        warnings=(*reordered(runbook, values, given, diagnosis, found), *warnings(restarted, touched, diagnosis)),
         baseline=_baseline(steps, diagnosis),
         findings=tuple(sorted({finding_key(each) for each in everything})),
         expect=runbook.expect,
@@ -174,8 +183,24 @@ class _Maker:
         self._runbook = runbook
         self._diagnosis = diagnosis
         self._found = found
+        self._facts = Facts(diagnosis, found)
         self._free = {"run": run, "now": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
         self._values = values
+
+    def wants(self, template: StepTemplate, scope: Scope) -> bool:
+        """Tell whether a step is in the plan at all."""
+        return all(self._holds(only, scope) for only in template.only)
+
+    def _holds(self, only: Only, scope: Scope) -> bool:
+        if only.text != FOUND:
+            return self._text(only.text, scope, only.place) in only.values
+        one = scope.get("object", scope.get("node"))
+        for each in findings_of(self._diagnosis):
+            about = {each.subject.name, *each.about} if each.subject.kind == "Node" else {*each.about}
+            mine = one is None or (one in about if isinstance(one, str) else _ref(one) == each.subject)
+            if mine and each.code in only.values:
+                return True
+        return False
 
     def step(self, number: int, template: StepTemplate, scope: Scope) -> PlannedStep:
         action = self._action(template, scope)
@@ -193,7 +218,8 @@ class _Maker:
             effect=self._text(template.effect, scope, template.place) or _usual_effect(action),
             risk=self._text(template.risk, scope, template.place),
             node=node,
-            by_hand=action.by_hand,
+            by_hand=by_hand(action, self._diagnosis),
+            diff=self._diff(action),
             clears=self._cleared(template, node, scope),
             typed=self._typed(template, action),
             before=before,
@@ -201,6 +227,15 @@ class _Maker:
             unless=self._conditions(template.unless, scope, node),
             gate=self._gate(template.gate, scope, node) if template.gate else None,
         )
+
+    def _diff(self, action: AnyAction) -> str:
+        if not isinstance(action, WriteFile):
+            return ""
+        before = self._found.files.get(action.node, {}).get(action.path, "")
+        lines = difflib.unified_diff(
+            before.splitlines(), action.content.splitlines(), f"{action.node}:{action.path}", lineterm="", n=2
+        )
+        return "\n".join(line for line in lines if line != "+++ ")
 
     def _action(self, template: StepTemplate, scope: Scope) -> AnyAction:
         fields = self._filled(template.fields, scope, template.place)
@@ -219,7 +254,7 @@ class _Maker:
         return value
 
     def _text(self, text: str, scope: Scope, place: str) -> str:
-        return fill(text, scope, self._free, lambda node: node_facts(self._diagnosis, node, self._found), place)
+        return fill(text, scope, self._free, self._facts, place)
 
     def _conditions(self, templates: tuple[ConditionTemplate, ...], scope: Scope, node: str) -> tuple[Condition, ...]:
         return tuple(self._condition(each, scope, node) for each in templates)
@@ -244,8 +279,7 @@ class _Maker:
 
     def _cleared(self, template: StepTemplate, node: str, scope: Scope) -> tuple[str, ...]:
         """List the findings of now that a step is to clear: of its node or object, where it has one."""
-        one = scope.get("object")
-        wanted = ObjectRef(one.kind, one.namespace, one.name) if isinstance(one, Target) else None
+        wanted = _ref(scope.get("object"))
         found = []
         for each in findings_of(self._diagnosis):
             mine = not node or node == each.subject.name or node in each.about
@@ -262,6 +296,10 @@ class _Maker:
         if template.confirm == "type-node" or action.weight == "disrupts":
             return action.place or context
         return ""
+
+
+def _ref(value: Value | None) -> ObjectRef | None:
+    return ObjectRef(value.kind, value.namespace, value.name) if isinstance(value, Target) else None
 
 
 def _id(number: int, do: str, node: str) -> str:
@@ -288,65 +326,6 @@ def _leaves(runbook: Runbook, everything: list[Finding], cleared: tuple[str, ...
         said = runbook.leaves.get(each.code, "")
         left.append(Left(key, said or "nothing in this run is meant to clear it"))
     return tuple(dict.fromkeys(left))
-
-
-def _restarted(steps: tuple[PlannedStep, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(s.node for s in steps if isinstance(s.action, RestartUnit) and "k3s" in s.action.unit))
-
-
-def _consents(steps: tuple[PlannedStep, ...], diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Say what nobody can avoid and everybody should know: outages that the restarts bring."""
-    restarted = _restarted(steps)
-    servers = [row.name for row in diagnosis.nodes if row.role == "server"]
-    hit = [name for name in servers if name in restarted]
-    etcd, _ = members(diagnosis)
-    said = []
-    if hit and len(servers) == 1:
-        kept = "embedded etcd of one member" if etcd else "sqlite or another database"
-        said.append(
-            f"{servers[0]} is the only server ({kept}): the API is away while its k3s restarts, with a large database "
-            "for minutes; pods go on running"
-        )
-    elif set(hit) & set(etcd) and len(etcd) < 3:  # noqa: PLR2004 - see gates.CAN_LOSE_ONE
-        said.append(f"etcd has {len(etcd)} members and loses its quorum with either: the API is away meanwhile")
-    cut = [row.name for row in diagnosis.nodes if row.name in restarted and row.backend == "wireguard"]
-    if cut:
-        said.append(
-            f"the backend is wireguard-native: its device goes with k3s, so pods on {', '.join(cut[:5])} are cut off "
-            "from other nodes' pods while k3s restarts there"
-        )
-    return tuple(said)
-
-
-def _reordered(
-    runbook: Runbook, values: Mapping[str, Value], given: Mapping[str, str], diagnosis: Diagnosis, found: Found
-) -> list[str]:
-    """Say where the operator's order is another than the usual one: it is kept."""
-    said = []
-    for each in runbook.parameters:
-        if each.type != "nodes" or each.name not in given or given[each.name].strip() == "all":
-            continue
-        names = nodes_of(values[each.name])
-        usual = order_nodes(names, each.order, diagnosis, found)
-        if usual != names:
-            said.append(f"the order is yours, {', '.join(names)}; usual is {', '.join(usual)} ({each.about})")
-    return said
-
-
-def _warnings(steps: tuple[PlannedStep, ...], diagnosis: Diagnosis) -> tuple[str, ...]:
-    said = []
-    for name in _restarted(steps):
-        unit = diagnosis.views[name].summary.unit
-        if unit is not None and unit.kill_mode not in {"process", ""}:
-            said.append(f"KillMode of {unit.name} on {name} is {unit.kill_mode}: a restart ends the node's pods")
-    unseen = [name for name in dict.fromkeys(step.node for step in steps if step.node) if _unseen(diagnosis, name)]
-    if unseen:
-        said.append(f"not seen, so no step there can be judged: {', '.join(unseen[:_WORST])}")
-    return tuple(said)
-
-
-def _unseen(diagnosis: Diagnosis, name: str) -> bool:
-    return diagnosis.views[name].summary.source.status != "ok"
 
 
 def _baseline(steps: tuple[PlannedStep, ...], diagnosis: Diagnosis) -> dict[str, Stood]:

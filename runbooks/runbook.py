@@ -15,17 +15,25 @@ Type = Literal["node", "nodes", "int", "seconds", "bool", "text", "path", "choic
 TYPES: Final = get_args(Type)
 Order = Literal["agents-first", "servers-first", "as-given"]
 ORDERS: Final = get_args(Order)
-DEFAULTS: Final = ("all-nodes", "found-nodes", "found-objects")
-"""What the diagnosis can fill in: every node; the nodes, or the objects, of the findings that the runbook fixes."""
+DEFAULTS: Final = ("all-nodes", "found-nodes", "found-objects", "source-controller")
+"""What the diagnosis can fill in: every node; the nodes, or the objects, of the findings that the runbook fixes; the
+node of Flux's source-controller."""
 NODE_FACTS: Final = (
     *("name", "role", "unit", "address", "uplink", "uplink-mtu", "overlay", "overlay-mtu", "overlay-mtu-expected"),
-    *("subnet-env-mtu", "kernel", "version"),
+    *("subnet-env-mtu", "kernel", "version", "pod-network"),
 )
 """What ``${node.FACT}`` may name, as the diagnosis knows it; ``${node.host.NAME}`` is what its host has set."""
+OBJECT_FACTS: Final = (
+    *("kind", "namespace", "name"),
+    *("url", "host", "secret", "revision", "interval", "source", "refreshed", "target", "store"),
+)
+"""What ``${object.FACT}`` may name: of a Flux object or an External Secret, as the API tells it."""
 FREE: Final = ("run", "now")
 """``${run}`` is the run's name, ``${now}`` when the plan was made (RFC 3339)."""
 
-HOLE: Final = re.compile(r"\$\{([a-z0-9.-]*)\}")
+HOLE: Final = re.compile(r"\$\{([a-z0-9.-]*)(?: ([+-]) ([0-9]{1,5}))?\}")
+"""A hole, ``${mtu}``, or one with a number added or taken off, ``${mtu - 50}``."""
+HOLE_LIKE: Final = re.compile(r"\$\{[^}]*\}?")
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -44,6 +52,8 @@ class Parameter(msgspec.Struct, frozen=True):
     most: float | None = None
     optional: bool = False
     """Whether it may be empty."""
+    by_finding: dict[str, str] = {}
+    """Code of a finding -> the value that goes with it: of the object that was chosen, else of whatever is found."""
 
 
 class ConditionTemplate(msgspec.Struct, frozen=True):
@@ -62,6 +72,18 @@ class GateTemplate(msgspec.Struct, frozen=True):
     conditions: tuple[ConditionTemplate, ...]
     timeout: str = "300s"
     soak: str = "0s"
+
+
+class Only(msgspec.Struct, frozen=True):
+    """What decides, when the plan is made, whether a step is in it: a text that must be one of some."""
+
+    text: str
+    """A template; FOUND: a finding with one of these codes about the step's node or object, or anywhere."""
+    values: tuple[str, ...]
+    place: str
+
+
+FOUND: Final = "found"
 
 
 class StepTemplate(msgspec.Struct, frozen=True):
@@ -85,6 +107,8 @@ class StepTemplate(msgspec.Struct, frozen=True):
     unless: tuple[ConditionTemplate, ...] = ()
     """The step is not needed if all of these hold when it is its turn."""
     confirm: str = "default"
+    only: tuple[Only, ...] = ()
+    """The step is in a plan only if all of these hold when it is made."""
 
 
 class Group(msgspec.Struct, frozen=True):

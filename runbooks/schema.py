@@ -16,14 +16,18 @@ from runbooks.conditions import KINDS
 from runbooks.reading import At, read
 from runbooks.runbook import (
     DEFAULTS,
+    FOUND,
     FREE,
     HOLE,
+    HOLE_LIKE,
     NODE_FACTS,
+    OBJECT_FACTS,
     ORDERS,
     TYPES,
     ConditionTemplate,
     GateTemplate,
     Group,
+    Only,
     Parameter,
     Runbook,
     StepTemplate,
@@ -33,7 +37,7 @@ from runbooks.runbook import (
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SHELLS: Final = {"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "perl", "python", "python3", "ruby", "awk"}
 _STEP_KEYS: Final = {
-    *("name", "why", "effect", "risk", "clears", "gate", "before", "when", "unless", "confirm"),
+    *("name", "why", "effect", "risk", "clears", "gate", "before", "when", "unless", "confirm", "only"),
 }
 _CONFIRM: Final = ("default", "type-context", "type-node")
 
@@ -100,7 +104,7 @@ def _parameters(at: At) -> tuple[Parameter, ...]:
 
 
 def _parameter(name: str, at: At) -> Parameter:
-    known = ("type", "about", "default", "from", "order", "choices", "least", "most", "optional")
+    known = ("type", "about", "default", "from", "order", "choices", "least", "most", "optional", "by-finding")
     items = _known(at, known, ("type", "about"))
     if not _NAME.fullmatch(name) or name in FREE:
         raise at.error(f"{name!r} is no name for a parameter: small letters, digits and hyphens, none of {FREE}")
@@ -111,6 +115,8 @@ def _parameter(name: str, at: At) -> Parameter:
         raise items["from"].error("a parameter has a default or takes it from the diagnosis, not both")
     source = _one_of(items.get("from"), DEFAULTS)
     wanted = {"found-objects": {"object", "objects"}}.get(source, {"node", "nodes"})
+    if "by-finding" in items and kind != "choice":
+        raise items["by-finding"].error("only a choice goes by what is found")
     if source and kind not in wanted:
         raise items["from"].error(f"{source} gives {' or '.join(sorted(wanted))}, not {kind}")
     if kind == "choice" and "choices" not in items:
@@ -131,6 +137,7 @@ def _parameter(name: str, at: At) -> Parameter:
             "least": _number(items.get("least")),
             "most": _number(items.get("most")),
             "optional": _one_of(items.get("optional"), ("true", "false")) == "true",
+            "by_finding": _leaves(items["by-finding"]) if "by-finding" in items else {},
         },
         Parameter,
     )
@@ -202,10 +209,23 @@ def _step(at: At, parameters: tuple[Parameter, ...], each: str) -> StepTemplate:
         when=_conditions(items.get("when"), scope),
         unless=_conditions(items.get("unless"), scope),
         confirm=_one_of(items.get("confirm"), _CONFIRM) or "default",
+        only=_only(items["only"], scope) if "only" in items else (),
     )
     if ACTIONS[do].weight == "disrupts" and (step.gate is None or not step.gate.conditions):
         raise at.error(f"{do} disrupts what runs and has no gate: say under `gate` what must be seen after it")
     return step
+
+
+def _only(at: At, scope: "_Scope") -> tuple[Only, ...]:
+    found = []
+    for text, values in at.items().items():
+        if text == FOUND:
+            found.append(Only(FOUND, _codes(values), values.place))
+        elif HOLE.search(text):
+            found.append(Only(scope.check(values, text), values.texts(), values.place))
+        else:
+            raise values.error(f"{text!r} is always the same: write found, or a text with a ${{…}} in it")
+    return tuple(found)
 
 
 class _Scope:
@@ -217,7 +237,10 @@ class _Scope:
 
     def check(self, at: At, text: str) -> str:
         """Refuse a hole that nothing can fill, and ``$`` forms that some shell might."""
-        for name in HOLE.findall(text):
+        for like in HOLE_LIKE.findall(text):
+            if not HOLE.fullmatch(like):
+                raise at.error(f"{like} is no template: write ${{name}}, or ${{name - 50}}")
+        for name, _, _ in HOLE.findall(text):
             if not self._fills(name):
                 raise at.error(f"${{{name}}} is nothing here: no parameter, no {self._each or 'node'}, no run or now")
         return text
@@ -229,11 +252,9 @@ class _Scope:
         head, _, fact = name.partition(".")
         if name in FREE or (not fact and self._types.get(name, "nodes") not in {"nodes", "objects"}):
             return True
-        if head == "object" and self._each == "object":
-            return fact in {"", "kind", "namespace", "name"}
         typed = self._types.get(head)
-        if typed == "object":
-            return fact in {"kind", "namespace", "name"}
+        if typed == "object" or (head == "object" and self._each == "object"):
+            return fact in {"", *OBJECT_FACTS}
         if (head == "node" and self._each == "node") or typed == "node":
             return fact in {"", *NODE_FACTS} or fact.startswith("host.")
         return False

@@ -32,6 +32,9 @@ class Gate(msgspec.Struct, frozen=True):
     soak: float = 0.0
 
 
+COUNTED: Final[tuple[str, ...]] = ("UdpInCsumErrors", "IpReasmFails")
+
+
 class Mark(msgspec.Struct, frozen=True):
     """What can tell later whether a node's k3s was started anew."""
 
@@ -41,6 +44,8 @@ class Mark(msgspec.Struct, frozen=True):
     invocation_id: str = ""
     n_restarts: int | None = None
     boot_id: str = ""
+    counters: dict[str, int] = {}
+    """Of the kernel, those of COUNTED: whether one still moves is told by two looks."""
 
 
 class Stood(msgspec.Struct, frozen=True):
@@ -73,9 +78,11 @@ def mark_of(diagnosis: Diagnosis, node: str, at: float) -> Mark:
     network = diagnosis.snapshot.networks.get(node)
     unit = network.unit if network else None
     boot = network.host.boot_id if network and network.host else ""
+    counters = (network.counters if network else None) or {}
+    counted = {name: counters[name] for name in COUNTED if name in counters}
     if unit is None:
-        return Mark(at, boot_id=boot)
-    return Mark(at, unit.name, unit.invocation_id, unit.n_restarts, boot)
+        return Mark(at, boot_id=boot, counters=counted)
+    return Mark(at, unit.name, unit.invocation_id, unit.n_restarts, boot, counted)
 
 
 def members(diagnosis: Diagnosis) -> tuple[tuple[str, ...], tuple[str, ...]]:
