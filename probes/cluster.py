@@ -106,6 +106,17 @@ class Cluster:
         self._note_latency()
         return self.snapshot
 
+    async def ask(self, names: Iterable[str], timeout: float) -> Snapshot:
+        """Ask some nodes now, side by side, besides whatever is followed; gives the snapshot with their answers."""
+
+        async def one(name: str) -> None:
+            self._fold([await self._ask_node(name, timeout, timeout, timeout)])
+
+        async with asyncio.TaskGroup() as tasks:
+            for name in names:
+                tasks.create_task(one(name))
+        return self.snapshot
+
     async def follow(self, publish: Callable[[Snapshot], None]) -> None:
         """Follow every source until cancelled; ``publish`` gets each new snapshot, and returns at once.
 

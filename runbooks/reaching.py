@@ -1,0 +1,125 @@
+"""Reaching: the probes that a gate asks for, sent between the very places it is about."""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from probes.cluster import Wires
+from probes.kube.errors import ApiError
+from probes.model.snapshot import Snapshot
+from probes.reach.asking import Asked, ask
+from probes.reach.paths import Path, Target, search
+from probes.reach.resolvers import SERVICE_PATH, coredns, questions, service_address
+from probes.reach.survey import pod_vantage
+from probes.transports.base import TransportError
+from probes.vantage import Vantage
+from runbooks.sight import Condition, Stood
+
+_OTHERS: Final = 16
+"""Other nodes that one is held against; of more, an even sample is."""
+_SECONDS: Final = 2
+_ATTEMPTS: Final = 2
+
+
+async def reach(condition: Condition, snapshot: Snapshot, wires: Wires) -> Stood:
+    """Send the probe of a condition and say what it comes to; a host that cannot be asked makes it unknown."""
+    probes: dict[str, Callable[[str, Snapshot, Wires], Awaitable[Stood]]] = {"path-mtu": _path_mtu, "names": _names}
+    try:
+        return await probes[condition.kind](condition.node, snapshot, wires)
+    except TransportError as error:
+        return Stood("unknown", str(error))
+
+
+def _sample(node: str, snapshot: Snapshot) -> list[str]:
+    others = sorted(name for name in snapshot.networks if name != node)
+    step = max(1, -(-len(others) // _OTHERS))
+    return others[::step]
+
+
+async def _place(node: str, snapshot: Snapshot, wires: Wires) -> Vantage | None:
+    """Give a pod's network on a node, else the node's own with the address of its overlay device."""
+    way = await wires.transport(node, snapshot.nodes.get(node))
+    pod = pod_vantage(snapshot, node, way)
+    if isinstance(pod, Vantage):
+        return pod
+    network = snapshot.networks.get(node)
+    for link in (network.links or ()) if network is not None else ():
+        if link.vxlan is not None:
+            for address in link.addresses:
+                if address.scope in {"global", ""} and ipaddress.ip_address(address.local).is_private:
+                    return Vantage("node", node, way, node=node, address=address.local)
+    return None
+
+
+async def _path_mtu(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
+    """Search both directions between a node's pods and those of the others; the largest packet has to pass."""
+    mine = await _place(node, snapshot, wires)
+    if mine is None:
+        return Stood("unknown", f"{node} has neither a pod nor an overlay address to send from")
+    others = _sample(node, snapshot)
+    places: dict[str, Vantage] = {}
+    lost: list[str] = []
+    for name in others:
+        try:
+            place = await _place(name, snapshot, wires)
+        except TransportError:
+            place = None
+        if place is None:
+            lost.append(name)
+        else:
+            places[name] = place
+    if not others:
+        return Stood("held", "there is no other node")
+    plan = {place: [Target(node, mine.address)] for place in places.values()}
+    plan[mine] = [Target(name, place.address) for name, place in places.items()]
+    found: list[Path] = []
+    await search(plan, found.append)
+    return _sum_up(node, found, lost, {place.name: name for name, place in places.items()} | {mine.name: node})
+
+
+def _sum_up(node: str, found: Sequence[Path], lost: Sequence[str], names: dict[str, str]) -> Stood:
+    failing, unknown, sizes = [], list(lost), set()
+    for each in found:
+        pair = f"{names.get(each.vantage, each.vantage)} to {each.target}"
+        if each.found.outcome == "ok":
+            sizes.add(each.found.mtu or 0)
+        elif each.found.outcome == "unassessed":
+            unknown.append(pair)
+        else:
+            failing.append(pair)
+    if failing:
+        why = next(each for each in found if each.found.outcome not in {"ok", "unassessed"})
+        said = f"{why.found.outcome} {', '.join(failing[:3])}: {why.found.reason or f'passes {why.found.mtu} bytes'}"
+        return Stood("waiting", said, tuple(sorted(failing)))
+    if unknown:
+        return Stood("unknown", f"not probed: {', '.join(unknown[:3])}")
+    return Stood("held", f"{min(sizes, default=0)} bytes both ways, {len(found)} directions of {node}")
+
+
+async def _names(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
+    """Ask CoreDNS, by its service and by its pods, from the node and from a pod of it."""
+    try:
+        service = service_address(await wires.api.get(SERVICE_PATH, timeout=5.0))
+    except ApiError as error:
+        return Stood("unknown", str(error))
+    cluster = coredns(snapshot, service)
+    if not cluster:
+        return Stood("unknown", "there is no CoreDNS to ask")
+    way = await wires.transport(node, snapshot.nodes.get(node))
+    vantages = [Vantage("node", node, way, node=node)]
+    pod = pod_vantage(snapshot, node, way)
+    vantages += [pod] if isinstance(pod, Vantage) else []
+    found: list[Asked] = []
+    plan = {each: questions(each, (), cluster, ()) for each in vantages}
+    async with asyncio.timeout(60):
+        await ask(plan, found.append, attempts=_ATTEMPTS, seconds=_SECONDS)
+    bad = [each for each in found if each.found.outcome not in {"ok", "slow", "unassessed"}]
+    if bad:
+        failing = tuple(sorted(f"{each.vantage} asking {each.question.called}" for each in bad))
+        return Stood("waiting", f"{', '.join(failing[:2])}: {bad[0].found.outcome}", failing)
+    if odd := [each for each in found if each.found.outcome == "unassessed"]:
+        return Stood("unknown", odd[0].found.reason)
+    return (
+        Stood("held", f"{len(found)} of {len(found)} ways to ask answer") if found else Stood("unknown", "nobody asked")
+    )
