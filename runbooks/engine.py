@@ -16,13 +16,15 @@ from probes.cluster import Cluster
 from probes.kube.errors import ApiError, ApiTimeout, ApiUnreachable
 from probes.kube.kubeconfig import Context
 from probes.transports.base import Transport, TransportError
+from runbooks import events
+from runbooks.actions import Uncordon
 from runbooks.conditions import KINDS
 from runbooks.conflicts import conflicts
 from runbooks.desk import Desk, Interrupt, Stopped
-from runbooks.events import AnyEvent, Ask, Driver, End, LockHeld, LockLost, RunEnded, RunStarted, StepEnded
+from runbooks.events import AnyEvent, Ask, Driver, End, LockHeld, RunEnded, RunStarted, StepEnded
 from runbooks.eyes import Eyes
 from runbooks.journal import Based, Journal, JournalError, Progress
-from runbooks.lock import TTL, Lock, LockRefused
+from runbooks.lock import TTL, Lock, LockLost, LockRefused
 from runbooks.plan import Plan, PlannedStep
 from runbooks.sight import Stood
 from runbooks.stepping import PATIENCE, Stepping
@@ -62,13 +64,18 @@ class Engine:
         *,
         who: str,
         breaking: str = "",
+        abandon: bool = False,
         settings: Settings = Settings(),  # noqa: B008 - frozen
     ) -> None:
-        """``progress``: how far the journal is. ``breaking``: the run whose lock is taken away, by its name."""
+        """``progress``: how far the journal is. ``breaking``: the run whose lock is taken away, by its name.
+
+        ``abandon``: take no further step, uncordon what this run cordoned, and end it.
+        """
         self.plan: Plan = progress.plan
         self._progress = progress
         self._journal = journal
         self._breaking = breaking
+        self._abandon = abandon
         self._cluster = cluster
         self._settings = settings
         self._desk = Desk(driver, journal, time.time)
@@ -135,9 +142,10 @@ class Engine:
                 await self._begin()
                 if self.plan.writes:
                     beside.append(tasks.create_task(self._lock.keep(self._lock_told)))
-                await self._steps()
-            except (Stopped, JournalError) as error:
-                stopped = error  # raised below, outside the group that would wrap it
+                await (self._give_up() if self._abandon else self._steps())
+            except (Stopped, JournalError, ApiError, Conflict, LockLost) as error:
+                stopped = error if isinstance(error, Stopped | JournalError) else Stopped("failed", str(error))
+                # Raised below, outside the group that would wrap it
             finally:
                 for task in beside:
                     task.cancel()
@@ -157,7 +165,7 @@ class Engine:
         found = await conflicts(self._api, self.plan.run)
         if found.rolling:
             raise Stopped("refused", f"{'; '.join(found.rolling)}. Nothing was begun")
-        if self._progress.intended or self._ended:
+        if self._progress.intended or self._ended or self._abandon:
             return
         says = (*self.plan.consents, *(f"not known: {each}" for each in found.unknown), *found.leftovers)
         typed = self.plan.context if self.plan.consents or found.unknown else ""
@@ -227,6 +235,16 @@ class Engine:
                 raise
             self._ended[step.id] = "done"
 
+    async def _give_up(self) -> None:
+        """Take back what this run may take back: its cordons, each as the operator decides."""
+        for name in await self._hands.objects.cordoned_by_us(self.plan.nodes):
+            text = f"Uncordon {name}, which this run cordoned?"
+            answer = await self._desk.ask(Ask("step", "", text, ("confirm", "skip"), typed=name))
+            if answer.choice == "confirm":
+                await self._lock.assure()
+                await self._hands.objects.begin(Uncordon(name))
+        raise Stopped("aborted", "ended by the operator")
+
     async def _leave(self, end: End) -> tuple[str, ...]:
         """Clean up after a run that is over, give the lock back; gives what is left behind."""
         left: list[str] = []
@@ -274,7 +292,7 @@ class Engine:
 
     def _lock_told(self, why: str) -> None:
         now = self._desk.clock()
-        self._desk.tell(LockLost(now, why) if why else LockHeld(now, self._lock.holder, self._lock.ends))
+        self._desk.tell(events.LockLost(now, why) if why else LockHeld(now, self._lock.holder, self._lock.ends))
 
     async def _transport(self, name: str) -> Transport:
         return await self._cluster.wires.transport(name, self._cluster.snapshot.nodes.get(name))

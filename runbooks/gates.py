@@ -28,7 +28,8 @@ def judge(sight: Sight, condition: Condition, baseline: Mapping[str, Stood]) -> 
     """
     now = stood(sight, condition)
     before = baseline.get(condition.key, Stood("held"))
-    excused = now.state != "held" and not condition.absolute and _no_worse(now, before)
+    probed = not KINDS[condition.kind].probe or condition.key in sight.reached
+    excused = now.state != "held" and not condition.absolute and probed and _no_worse(now, before)
     return ConditionState(words(condition), "excused" if excused else now.state, now.seen, condition.absolute)
 
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from probes.cluster import Wires
 from probes.kube.errors import ApiError
+from probes.model.reach import Result
 from probes.model.snapshot import Snapshot
-from probes.reach.asking import Asked, ask
-from probes.reach.paths import Path, Target, search
+from probes.reach.asking import ask
+from probes.reach.paths import Target, search
 from probes.reach.resolvers import SERVICE_PATH, coredns, questions, service_address
 from probes.reach.survey import pod_vantage
 from probes.transports.base import TransportError
@@ -71,29 +72,23 @@ async def _path_mtu(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
             places[name] = place
     if not others:
         return Stood("held", "there is no other node")
-    plan = {place: [Target(node, mine.address)] for place in places.values()}
-    plan[mine] = [Target(name, place.address) for name, place in places.items()]
-    found: list[Path] = []
+    plan = {place: [Target(node, mine.address, node)] for place in places.values()}
+    plan[mine] = [Target(name, place.address, name) for name, place in places.items()]
+    found: list[Result] = []
     await search(plan, found.append)
-    return _sum_up(node, found, lost, {place.name: name for name, place in places.items()} | {mine.name: node})
+    return _sum_up(node, found, lost)
 
 
-def _sum_up(node: str, found: Sequence[Path], lost: Sequence[str], names: dict[str, str]) -> Stood:
-    failing, unknown, sizes = [], list(lost), set()
-    for each in found:
-        pair = f"{names.get(each.vantage, each.vantage)} to {each.target}"
-        if each.found.outcome == "ok":
-            sizes.add(each.found.mtu or 0)
-        elif each.found.outcome == "unassessed":
-            unknown.append(pair)
-        else:
-            failing.append(pair)
-    if failing:
-        why = next(each for each in found if each.found.outcome not in {"ok", "unassessed"})
-        said = f"{why.found.outcome} {', '.join(failing[:3])}: {why.found.reason or f'passes {why.found.mtu} bytes'}"
-        return Stood("waiting", said, tuple(sorted(failing)))
+def _sum_up(node: str, found: Sequence[Result], lost: Sequence[str]) -> Stood:
+    bad = [each for each in found if each.outcome not in {"ok", "unassessed"}]
+    if bad:
+        failing = tuple(sorted(f"{each.node} to {each.peer}" for each in bad))
+        why = f": {bad[0].reason}" if bad[0].reason else ""
+        return Stood("waiting", f"{', '.join(failing[:3])}: {bad[0].said}{why}", failing)
+    unknown = [*lost, *(f"{each.node} to {each.peer}" for each in found if each.outcome == "unassessed")]
     if unknown:
         return Stood("unknown", f"not probed: {', '.join(unknown[:3])}")
+    sizes = [each.sizes.mtu or 0 for each in found if each.sizes is not None]
     return Stood("held", f"{min(sizes, default=0)} bytes both ways, {len(found)} directions of {node}")
 
 
@@ -110,16 +105,16 @@ async def _names(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
     vantages = [Vantage("node", node, way, node=node)]
     pod = pod_vantage(snapshot, node, way)
     vantages += [pod] if isinstance(pod, Vantage) else []
-    found: list[Asked] = []
+    found: list[Result] = []
     plan = {each: questions(each, (), cluster, ()) for each in vantages}
     async with asyncio.timeout(60):
         await ask(plan, found.append, attempts=_ATTEMPTS, seconds=_SECONDS)
-    bad = [each for each in found if each.found.outcome not in {"ok", "slow", "unassessed"}]
+    bad = [each for each in found if each.outcome not in {"ok", "slow", "unassessed"}]
     if bad:
-        failing = tuple(sorted(f"{each.vantage} asking {each.question.called}" for each in bad))
-        return Stood("waiting", f"{', '.join(failing[:2])}: {bad[0].found.outcome}", failing)
-    if odd := [each for each in found if each.found.outcome == "unassessed"]:
-        return Stood("unknown", odd[0].found.reason)
+        failing = tuple(sorted(f"{each.vantage} asking {each.called}" for each in bad))
+        return Stood("waiting", f"{', '.join(failing[:2])}: {bad[0].said}", failing)
+    if odd := [each for each in found if each.outcome == "unassessed"]:
+        return Stood("unknown", odd[0].reason)
     return (
         Stood("held", f"{len(found)} of {len(found)} ways to ask answer") if found else Stood("unknown", "nobody asked")
     )

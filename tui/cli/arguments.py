@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 from tui import __version__
 
-COMMANDS: Final = ("screen", "serve", "status", "watch", "init", "probe", "explain")
+COMMANDS: Final = ("screen", "serve", "status", "watch", "init", "probe", "explain", "runbook")
 PROBES: Final = {
     "pmtu": "search the path MTU of every direction, or to the targets",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
@@ -54,6 +54,14 @@ class Arguments(argparse.Namespace):
     targets: list[str]
     senders: tuple[str, ...]
     attempts: int
+    runbook: str
+    plan: bool
+    unlock: str
+    break_lock: str
+    acting: tuple[str, ...]
+    values: list[tuple[str, str]]
+    verb: str
+    run_name: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -171,6 +179,7 @@ def parser() -> argparse.ArgumentParser:
         help="a further host to probe from, such as hypervisor=pve",
     )
     _add_probe(commands, shared)
+    _add_runs(commands, shared)
     return top
 
 
@@ -197,6 +206,13 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
     )
     probe.add_argument("-n", dest="attempts", metavar="N", type=_count, default=3, help="attempts each; default: 3")
     probe.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
+
+
+def _add_runs(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser) -> None:
+    runbook = commands.add_parser("runbook", parents=[shared], help="list, show or lint runbooks")
+    runbook.add_argument("verb", choices=("list", "show", "lint"))
+    runbook.add_argument("run_name", metavar="NAME|FILE", nargs="?", default="")
+    runbook.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: text")
 
 
 def is_terminal() -> bool:
