@@ -15,6 +15,7 @@ from probes.reach.resolvers import SERVICE_PATH, coredns, questions, service_add
 from probes.reach.survey import pod_vantage
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
+from runbooks.conditions import KINDS
 from runbooks.sight import Condition, Stood
 
 _OTHERS: Final = 16
@@ -25,9 +26,9 @@ _ATTEMPTS: Final = 2
 
 async def reach(condition: Condition, snapshot: Snapshot, wires: Wires) -> Stood:
     """Send the probe of a condition and say what it comes to; a host that cannot be asked makes it unknown."""
-    probes: dict[str, Callable[[str, Snapshot, Wires], Awaitable[Stood]]] = {"path-mtu": _path_mtu, "names": _names}
+    send = PROBES[KINDS[condition.kind].probe]
     try:
-        return await probes[condition.kind](condition.node, snapshot, wires)
+        return await send(condition, snapshot, wires)
     except TransportError as error:
         return Stood("unknown", str(error))
 
@@ -53,8 +54,9 @@ async def _place(node: str, snapshot: Snapshot, wires: Wires) -> Vantage | None:
     return None
 
 
-async def _path_mtu(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
+async def _path_mtu(condition: Condition, snapshot: Snapshot, wires: Wires) -> Stood:
     """Search both directions between a node's pods and those of the others; the largest packet has to pass."""
+    node = condition.node
     mine = await _place(node, snapshot, wires)
     if mine is None:
         return Stood("unknown", f"{node} has neither a pod nor an overlay address to send from")
@@ -92,8 +94,9 @@ def _sum_up(node: str, found: Sequence[Result], lost: Sequence[str]) -> Stood:
     return Stood("held", f"{min(sizes, default=0)} bytes both ways, {len(found)} directions of {node}")
 
 
-async def _names(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
+async def _names(condition: Condition, snapshot: Snapshot, wires: Wires) -> Stood:
     """Ask CoreDNS, by its service and by its pods, from the node and from a pod of it."""
+    node = condition.node
     try:
         service = service_address(await wires.api.get(SERVICE_PATH, timeout=5.0))
     except ApiError as error:
@@ -118,3 +121,17 @@ async def _names(node: str, snapshot: Snapshot, wires: Wires) -> Stood:
     return (
         Stood("held", f"{len(found)} of {len(found)} ways to ask answer") if found else Stood("unknown", "nobody asked")
     )
+
+
+async def _not_sent(condition: Condition, _: Snapshot, __: Wires) -> Stood:
+    """Tell that nothing is known: what cannot be asked opens no gate."""
+    return Stood("unknown", f"{condition.kind} cannot be asked yet")
+
+
+PROBES: Final[dict[str, Callable[[Condition, Snapshot, Wires], Awaitable[Stood]]]] = {
+    "path-mtu": _path_mtu,
+    "names": _names,
+    "http": _not_sent,
+    "read": _not_sent,
+}
+"""By Kind.probe, how it is sent."""
