@@ -89,6 +89,20 @@ def send(world: World, origin: Endpoint, target: str, size: int) -> Verdict:
     return replace(verdict, hops=hops + verdict.hops)
 
 
+def loss(world: World, origin: Endpoint, target: str) -> float:
+    """Tell which share of packets is lost at random on the way to an address and back."""
+    machine = world.nodes[origin.node]
+    node, _ = world.locate(target)
+    peer = world.nodes.get(node)
+    if peer is machine:
+        return 0.0
+    paths = _between(world, machine, peer) if peer is not None else outside_paths(world, machine.name, target)
+    kept = 1.0
+    for path in paths:
+        kept *= 1.0 - path.loss
+    return 1.0 - kept
+
+
 def bulk(world: World, origin: Endpoint, host: str) -> bool:
     """Whether a long transfer from an outside host ends: full-size segments must pass, and few may be lost."""
     machine = world.nodes[origin.node]

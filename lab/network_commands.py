@@ -228,15 +228,20 @@ async def _ping(call: Call) -> Done:
     if not target.replace(".", "").isdigit():
         return Done(2, err=f"ping: {target}: Temporary failure in name resolution\n")
     pod = f"{call.netns.namespace}/{call.netns.pod}" if call.netns else ""
-    verdict = fabric.exchange(call.world, fabric.Endpoint(call.machine.name, pod), target, size)
+    origin = fabric.Endpoint(call.machine.name, pod)
+    verdict = fabric.exchange(call.world, origin, target, size)
     for node, counter in verdict.counts * packets:
         call.world.nodes[node].count(counter)
     head = f"PING {target} ({target}) {size - ICMP_HEADERS}({size}) bytes of data.\n"
     stats = f"\n--- {target} ping statistics ---\n{packets} packets transmitted, "
     if verdict.outcome == "ok":
         answer = f"{size - ICMP_HEADERS + 8} bytes from {target}: icmp_seq="
-        answers = "".join(f"{answer}{number} ttl=63 time=0.412 ms\n" for number in range(1, packets + 1))
-        return Done(0, head + answers + stats + f"{packets} received, 0% packet loss, time 0ms\n")
+        share = fabric.loss(call.world, origin, target)
+        # Spread evenly: a demo shows the same each time.
+        kept = [n for n in range(1, packets + 1) if int((n + 0.5) * share) == int((n - 0.5) * share)]
+        answers = "".join(f"{answer}{number} ttl=63 time=0.412 ms\n" for number in kept)
+        missed = 100 * (packets - len(kept)) // packets
+        return Done(int(not kept), head + answers + stats + f"{len(kept)} received, {missed}% packet loss, time 0ms\n")
     lost = "0 received, +1 errors, 100% packet loss, time 0ms\n\n"
     if verdict.outcome == "told" and not verdict.by:
         return Done(1, head + stats + lost, f"ping: local error: message too long, mtu={verdict.mtu}\n")

@@ -23,7 +23,7 @@ _TONES: Final[dict[str, Tone]] = {"ok": "ok", "slow": "warning", "refused": "war
 
 Report = Callable[[Result], None]
 Contexts = dict[Version, ssl.SSLContext]
-_Key = tuple[str, Version]
+Key = tuple[str, Version]
 
 
 def shown(url: str) -> str:
@@ -61,7 +61,7 @@ async def _from_one(
             if not keys:
                 break
             told = await (
-                _by_httpx(keys, seconds, contexts) if vantage.kind == "operator" else _by_curl(vantage, keys, seconds)
+                _by_httpx(keys, seconds, contexts) if vantage.kind == "operator" else by_curl(vantage, keys, seconds)
             )
             for (url, _), each in told.items():
                 seen[url].append(each)
@@ -69,22 +69,26 @@ async def _from_one(
         for exchanges in seen.values():
             exchanges.append(Exchange("1.1", unable=str(error)))
     for url, exchanges in seen.items():
-        report(_result(vantage, url, judge(exchanges), exchanges))
+        report(result_of("http", vantage, shown(url), judge(exchanges), exchanges))
 
 
-def _result(vantage: Vantage, url: str, found: Verdict, exchanges: Sequence[Exchange]) -> Result:
+def result_of(
+    probe: str, vantage: Vantage, target: str, found: Verdict, exchanges: Sequence[Exchange], *, peer: str = ""
+) -> Result:
+    """Make the result of one vantage's exchanges with one target; ``peer``: the target's node, where it has one."""
     fine = [each for each in exchanges if not each.failed and not each.unable]
     return Result(
-        probe="http",
+        probe=probe,
         vantage=vantage.name,
         kind=vantage.kind,
-        target=shown(url),
+        target=target,
         outcome=found.outcome,
         tone=_TONES.get(found.outcome, "critical"),
         said=_said(found),
         at=time.time(),
         node=vantage.node,
         pod=vantage.pod,
+        peer=peer,
         phase=found.phase,
         reason=found.reason,
         way=Way(next((each.address for each in exchanges if each.address), "")),
@@ -126,7 +130,7 @@ def _versions(url: str) -> tuple[Version, ...]:
     return ("1.1", "2") if url.startswith("https:") else ("1.1",)
 
 
-async def _by_httpx(keys: Sequence[_Key], seconds: float, contexts: Contexts) -> dict[_Key, Exchange]:
+async def _by_httpx(keys: Sequence[Key], seconds: float, contexts: Contexts) -> dict[Key, Exchange]:
     from probes.reach.client import exchange  # noqa: PLC0415 - httpx takes long to import
 
     async with asyncio.TaskGroup() as tasks:
@@ -137,7 +141,8 @@ async def _by_httpx(keys: Sequence[_Key], seconds: float, contexts: Contexts) ->
     return {key: task.result() for key, task in asked.items()}
 
 
-async def _by_curl(vantage: Vantage, keys: Sequence[_Key], seconds: float) -> dict[_Key, Exchange]:
+async def by_curl(vantage: Vantage, keys: Sequence[Key], seconds: float) -> dict[Key, Exchange]:
+    """Have a vantage's own curl ask for URLs, all side by side; raises TransportError."""
     names = {str(number): key for number, key in enumerate(keys)}
     shots = [Shot(name, curl.command(url, version, seconds)) for name, (url, version) in names.items()]
     told = {key: Exchange(key[1], unable="curl's answer was cut off") for key in keys}

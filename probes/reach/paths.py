@@ -2,72 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from probes.model.observation import Completed
-from probes.model.reach import Attempt, Result, Sizes, Tone, Way
-from probes.reach import echo, route
+from probes.model.reach import Result, Sizes, Tone, Way
+from probes.reach import echo
 from probes.reach.echo import Echo
+from probes.reach.outward import answers_of, ways_of
+from probes.reach.pairs import Plan, Report, Target
 from probes.reach.pmtu import ROUNDS, PathMtu, judge, wanted
-from probes.reach.volley import MOST, Shot, volley
+from probes.reach.sounding import attempt
+from probes.reach.volley import Shot
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
 
-PAIRS: Final = 1000
-"""Directions that are searched at the most; beyond that a sample is, and is called so."""
 _VANTAGES: Final = 32
 """Hosts that search side by side."""
-_ASK_SECONDS: Final = 5.0
 _TONES: Final[dict[str, Tone]] = {"ok": "ok", "told": "warning", "silent": "critical", "unreachable": "critical"}
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where a path leads."""
-
-    name: str
-    address: str
-    """An address, or a name that each vantage resolves itself."""
-    node: str = ""
-    """Where it is a place of the cluster, its node."""
-
-
-Plan = Mapping[Vantage, Sequence[Target]]
-Report = Callable[[Result], None]
-
-
-def pairs(vantages: Sequence[Vantage], *, most: int = PAIRS) -> tuple[dict[Vantage, list[Target]], int]:
-    """Pair places of one kind: node to node, pod to pod, and everybody else to every node.
-
-    Gives the plan and how many directions there are altogether; where these are more than ``most``, the plan is an even
-    sample in which every place sends and is sent to equally often.
-    """
-    nodes = [each for each in vantages if each.kind == "node"]
-    pods = [each for each in vantages if each.kind == "pod"]
-    others = [each for each in vantages if each.kind in {"operator", "host"}]
-    plan: dict[Vantage, list[Target]] = {each: [] for each in vantages}
-    chosen = list(_turns(nodes, pods, others))
-    for sender, receiver in chosen[:most]:
-        plan[sender].append(Target(receiver.name, receiver.address, receiver.node))
-    return {sender: targets for sender, targets in plan.items() if targets}, len(chosen)
-
-
-def _turns(
-    nodes: Sequence[Vantage], pods: Sequence[Vantage], others: Sequence[Vantage]
-) -> Iterator[tuple[Vantage, Vantage]]:
-    """Yield pairs so that any beginning of them is an even sample: everybody's next neighbour, then the one after."""
-    for step in range(1, max(len(nodes) + 1, len(pods))):
-        for group in (nodes, pods):
-            for number, sender in enumerate(group):
-                receiver = group[(number + step) % len(group)]
-                if step < len(group) and receiver.address:
-                    yield sender, receiver
-        for sender in others:
-            if step <= len(nodes) and nodes[step - 1].address:
-                yield sender, nodes[step - 1]
 
 
 async def search(plan: Plan, report: Report, *, packets: int = echo.PACKETS) -> None:
@@ -99,7 +52,7 @@ async def _from_one(vantage: Vantage, targets: Sequence[Target], report: Report,
         report(_result(vantage, target, ways[key], found, seen[key]))
 
     try:
-        ways = await _ways(vantage, {key: target.address for key, target in waiting.items()})
+        ways = await ways_of(vantage, {key: target.address for key, target in waiting.items()})
         for key in [key for key in waiting if ways[key].mtu is None]:
             why = ways[key].reason or f"the MTU of {ways[key].dev} is unknown"
             tell(key, PathMtu("unassessed", reason=why))
@@ -137,7 +90,7 @@ def _result(vantage: Vantage, target: Target, way: Way, found: PathMtu, tried: S
         sent=found.sent,
         lost=found.sent - found.received,
         times=found.rtts,
-        attempts=tuple(map(_attempt, sorted(tried, key=lambda each: each.size))),
+        attempts=tuple(map(attempt, sorted(tried, key=lambda each: each.size))),
     )
 
 
@@ -149,20 +102,6 @@ def _said(found: PathMtu, way: Way) -> str:
         "silent": f"silent above {found.mtu}",
         "unassessed": "not assessed",
     }.get(found.outcome, found.outcome)
-
-
-def _attempt(echo_: Echo) -> Attempt:
-    told = "" if echo_.told is None else f"told {echo_.told} by {echo_.by or 'its own kernel'}"
-    lost = "" if echo_.passed or told or echo_.unreachable or echo_.unable else "lost"
-    return Attempt(
-        size=echo_.size,
-        packets=(echo_.sent, echo_.received),
-        rtts=echo_.rtts,
-        failed="" if echo_.passed or echo_.unable else "echo",
-        answer=told or echo_.unreachable,
-        reason=lost,
-        unable=echo_.unable,
-    )
 
 
 def _remembered(way: Way) -> str:
@@ -177,12 +116,6 @@ def _top(way: Way) -> int:
     return way.mtu or 0
 
 
-async def _ways(vantage: Vantage, targets: Mapping[str, str]) -> dict[str, Way]:
-    lookups = route.lookups(targets)
-    ways = route.resolved(targets, await _all(vantage, lookups, _ASK_SECONDS) if lookups else {})
-    return route.read(ways, await _all(vantage, route.questions(ways), _ASK_SECONDS))
-
-
 async def _fire(
     vantage: Vantage,
     shots: Mapping[str, Sequence[int]],
@@ -195,17 +128,8 @@ async def _fire(
     commands = [
         Shot(name, echo.command(ways[key].address, size, packets=packets)) for name, (key, size) in sizes.items()
     ]
-    answers = await _all(vantage, commands, echo.seconds(packets))
+    answers = await answers_of(vantage, commands, echo.seconds(packets))
     for name, (key, size) in sizes.items():
         answer = answers.get(name)
         told = echo.parse(answer, size) if answer is not None else Echo(size, unable="ping's answer was cut off")
         seen[key].append(told)
-
-
-async def _all(vantage: Vantage, shots: Sequence[Shot], seconds: float) -> dict[str, Completed]:
-    answers: dict[str, Completed] = {}
-    for first in range(0, len(shots), MOST):
-        async with aclosing(volley(vantage, shots[first : first + MOST], seconds=seconds)) as completed:
-            async for each in completed:
-                answers[each.argv[0]] = each
-    return answers

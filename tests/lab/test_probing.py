@@ -42,6 +42,23 @@ def test_mixed_mtu_loses_large_packets_between_pods(capsys: pytest.CaptureFixtur
     assert pods == {("silent", 1400)}
 
 
+def test_a_mesh_shows_what_small_packets_do_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the incident of mixed MTUs every pod's small packets come back and its full-size ones do not."""
+    status, results, _ = probe(capsys, "flux-http2-vxlan", "mesh")
+    assert status == 2
+    pairs = [each for each in results if "controller" not in each["target"]]
+    assert {(each["kind"], each["outcome"]) for each in pairs} == {("node", "ok"), ("pod", "large-lost")}
+
+
+def test_random_loss_is_seen_at_both_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a third of all packets out are lost, ping says so, and within the cluster nothing is lost."""
+    status, results, _ = probe(capsys, "flux-clone-timeouts", "ping", "198.51.100.7", "-n", "30")
+    assert (status, {each["outcome"] for each in results}) == (2, {"lossy"})
+    assert all(0.3 < each["lost"] / each["sent"] < 0.37 for each in results)
+    status, results, _ = probe(capsys, "flux-clone-timeouts", "ping")
+    assert (status, {each["outcome"] for each in results}) == (0, {"ok"})
+
+
 @pytest.mark.parametrize(("kind", "why"), [("http", "there is no curl there"), ("dns", "there is no bash to ask with")])
 def test_what_the_demo_has_not_is_told(capsys: pytest.CaptureFixture[str], kind: str, why: str) -> None:
     """The demo's nodes have neither curl nor bash: nothing is assessed, with the reason."""

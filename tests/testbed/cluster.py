@@ -127,7 +127,8 @@ class Testbed:
                 for condition in item["status"].get("conditions", [])
                 if condition["type"] == "Ready"
             ]
-            return len(ready) == len(self.nodes) and all(ready) and self._pods_run() and self._peers_complete()
+            nodes_well = len(ready) == len(self.nodes) and all(ready)
+            return nodes_well and self._pods_run() and self._peers_complete() and self._dns_led()
 
         wait_until(healthy, timeout, f"testbed {self.ident} healthy")
 
@@ -144,6 +145,11 @@ class Testbed:
             if routes.returncode != 0 or len(json.loads(routes.stdout or "[]")) != len(self.nodes) - 1:
                 return False
         return True
+
+    def _dns_led(self) -> bool:
+        """Tell whether CoreDNS's service leads to its pod."""
+        name = ("-n", "kube-system", "kube-dns")
+        return bool(self.kubectl("get", "endpoints", *name, "-o", "jsonpath={.subsets}", check=False).stdout)
 
     def down(self) -> None:
         """Take it down, whatever of it there is: processes, mounts, namespaces, files. Fine where there is nothing."""

@@ -1,6 +1,5 @@
 """Probes against real paths: each condition is made by the kernel's own means, and its verdict is the right one."""
 
-import json
 import subprocess
 import time
 from typing import Any
@@ -10,20 +9,9 @@ import pytest
 from tests.testbed import hostile, roads, underlay
 from tests.testbed.cluster import Testbed
 from tests.testbed.commands import wait_until
+from tests.testbed.probing import NODES, WEB, probe, wait_for_service
 
 pytestmark = pytest.mark.testbed
-
-WEB = "web.outside.test"
-NODES = ("boromir", "samwise", "theoden")
-
-
-def probe(testbed: Testbed, *argv: str) -> tuple[int, dict[str, Any]]:
-    """Run a probe to its end; gives exit status and document."""
-    done: subprocess.CompletedProcess[str] = underlay.run(testbed, "probe", *argv, "-o", "json")
-    assert done.stderr == "", done.stderr
-    read: dict[str, Any] = json.loads(done.stdout)
-    assert read["exit_status"] == done.returncode
-    return done.returncode, read
 
 
 def outcomes(read: dict[str, Any]) -> set[tuple[str, str]]:
@@ -164,6 +152,7 @@ def dns(read: dict[str, Any]) -> dict[tuple[str, str, str], str]:
 
 def test_every_resolver_answers_everybody(testbed: Testbed) -> None:
     """The nodes' own resolver, CoreDNS by its pod and by its service answer nodes and pods, with the right address."""
+    wait_for_service(testbed)
     status, read = probe(testbed, "dns", WEB, "-n", "2")
     assert (status, set(dns(read).values())) == (0, {"ok"})
     assert {each["called"] for each in read["results"]} == {
@@ -177,6 +166,7 @@ def test_every_resolver_answers_everybody(testbed: Testbed) -> None:
 
 def test_a_resolver_that_one_node_does_not_reach_is_found(testbed: Testbed) -> None:
     """DNS to the resolver dropped on samwise: samwise alone fails, for that resolver alone."""
+    wait_for_service(testbed)
     with roads.dropping(testbed, "samwise", "OUTPUT", "-p", "udp", "--dport", "53", "-d", "198.51.100.10"):
         status, read = probe(testbed, "dns", WEB, "-n", "2", "--from", "node,pod")
     failing = {key for key, outcome in dns(read).items() if outcome != "ok"}

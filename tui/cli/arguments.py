@@ -11,9 +11,13 @@ from tui import __version__
 COMMANDS: Final = ("screen", "serve", "status", "watch", "init", "probe", "explain", "runbook")
 PROBES: Final = {
     "pmtu": "search the path MTU of every direction, or to the targets",
+    "ping": "small and full-size packets to every place, or to the targets: what is lost, and of which",
+    "mesh": "every node to every node, every pod to every pod, and the way of Flux's artifacts",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
 }
+TRIES: Final = {"ping": 20, "mesh": 5}
+"""Attempts, where not 3."""
 VANTAGES: Final = ("operator", "node", "pod", "host")
 
 _EPILOG: Final = """\
@@ -204,7 +208,9 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
         default=VANTAGES,
         help=f"some of {','.join(VANTAGES)}; default: all; host: the vantages of config.yaml",
     )
-    probe.add_argument("-n", dest="attempts", metavar="N", type=_count, default=3, help="attempts each; default: 3")
+    probe.add_argument(
+        "-n", dest="attempts", metavar="N", type=_count, default=0, help="attempts each; default: 3, of ping 20"
+    )
     probe.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
 
 
@@ -238,5 +244,7 @@ def parse(argv: list[str]) -> Arguments:
     parsed = parser().parse_args(argv, namespace=Arguments())
     if not parsed.command:
         parser().error("no command given")
+    if parsed.command == "probe":
+        parsed.attempts = parsed.attempts or TRIES.get(parsed.probe, 3)
     parsed.demo = demo
     return parsed

@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,9 +19,13 @@ from probes.vantage import KINDS
 from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.connect import Hosts, connected
+from tui.cli.grid import Paper, wrap
 from tui.cli.place import Place, PlaceError
 from tui.settings import ContextSettings
 
+_REASONS: Final = 30
+_ENDS: Final = 4
+"""Directions that are named where more have the same to say."""
 OK, TOLD, FAILING, NOTHING = 0, 1, 2, 3
 """Exit statuses."""
 
@@ -160,3 +164,16 @@ def in_order(results: Iterable[Result], ground: Ground) -> list[Result]:
     """Sort results by target, then by vantage, from outside inwards."""
     order = {vantage.name: number for number, vantage in enumerate(ground.offered.vantages)}
     return sorted(results, key=lambda each: (each.target, each.asked, order.get(each.vantage, len(order))))
+
+
+def reasons(found: Iterable[Result], paper: Paper) -> list[str]:
+    """Write why results are as they are, once for all that have the same to say."""
+    said: dict[str, list[str]] = {}
+    for each in found:
+        if each.reason:
+            said.setdefault(each.reason, []).append(f"{each.vantage} {paper.glyphs.arrow} {each.target}")
+    lines: list[str] = []
+    for reason, ends in list(said.items())[:_REASONS]:
+        more = f" and {len(ends) - _ENDS} more" if len(ends) > _ENDS else ""
+        lines += wrap(paper.text(f"{', '.join(ends[:_ENDS])}{more}: {reason}"), paper.width)
+    return ["", *lines] if lines else []

@@ -6,12 +6,13 @@ from typing import Final
 
 from probes.model.reach import Result, percentile
 from probes.reach.contrast import Conclusion, conclude
-from probes.reach.paths import PAIRS, Plan, Target, pairs, search
+from probes.reach.pairs import PAIRS, Plan, Target, pairs
+from probes.reach.paths import search
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
 from tui.cli.output import write
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, milliseconds
+from tui.cli.probe import Ground, Progress, document, exit_status, milliseconds, reasons
 
 _FOLD: Final = 30
 """Directions; where there are more, those that are well are summed up."""
@@ -73,12 +74,7 @@ def render(paths: Sequence[Result], conclusions: Sequence[Conclusion], ground: G
         lines += grid(paper, ("FROM", "TO", "VERDICT", "p50 ms", "p95 ms", "LOST", "MTU"), rows, flexible=2)
     if total > len(paths):
         lines += ["", f"a sample: {len(paths)} of {total} directions (at most {PAIRS} are searched)"]
-    reasons: dict[str, list[tuple[str, str]]] = {}
-    for path in paths:
-        if path.reason:
-            reasons.setdefault(path.reason, []).append((path.vantage, path.target))
-    said = [f"{_listed(ends, paper)}: {reason}" for reason, ends in reasons.items()]
-    lines += ["", *_wrapped(said[:_FOLD], paper)] if said else []
+    lines += reasons(paths, paper)
     for each in conclusions:
         head = f"{paper.symbol(each.severity)} {each.code}"
         lines += ["", paper.paint(Cell(head, each.severity)), *_wrapped([_listed(each.paths, paper)], paper)]

@@ -4,7 +4,7 @@ import pytest
 
 from probes.model.reach import Result, Sizes
 from probes.reach.contrast import conclude
-from probes.reach.paths import pairs
+from probes.reach.pairs import pairs
 from probes.reach.pmtu import PathMtu
 from probes.transports.local import LocalTransport
 from probes.vantage import Kind, Vantage
