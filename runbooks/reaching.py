@@ -10,7 +10,8 @@ from probes.kube.errors import ApiError
 from probes.model.reach import Result
 from probes.model.snapshot import Snapshot
 from probes.reach.asking import ask
-from probes.reach.paths import Target, search
+from probes.reach.pairs import Target
+from probes.reach.paths import search
 from probes.reach.resolvers import SERVICE_PATH, coredns, questions, service_address
 from probes.reach.survey import pod_vantage
 from probes.transports.base import TransportError
