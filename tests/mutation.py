@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 RULES = ROOT / "probes/rules"
 TESTS = "tests/probes/rules"
 WORKERS = 2
+GENERATED = 30
+"""Examples of each generated test: the same ones in every run, so that a score can be held against another."""
 LONGEST = 20
 """Seconds for one mutant; one that takes longer is noticed by whoever waits for it."""
 NOTICED, SURVIVED = 1, 0
@@ -84,12 +86,19 @@ class Check:
         self.total = 0
         self.survivors: list[str] = []
 
+    def pytest_configure(self) -> None:
+        """Have generated tests take the same examples every time, however slowly a busy machine makes them."""
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415 - not before pytest has seen it
+
+        unhurried = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+        settings.register_profile("mutation", derandomize=True, database=None, max_examples=GENERATED, **unhurried)
+        settings.load_profile("mutation")
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Take the place of pytest's own loop."""
         self._profile(session)
         if session.testsfailed:
-            print("tests fail without any change: nothing to check")
-            return True
+            raise pytest.UsageError("the tests fail without any change: nothing to check")
         running: dict[int, str] = {}
         gc.freeze()
         for name, mutant in self._mutants():
@@ -159,11 +168,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=main.__doc__)
     parser.add_argument("--module", action="append", help="one module of probes/rules; all without it")
     parser.add_argument("--quiet", action="store_true", help="only the score of each module")
+    parser.add_argument("--at-least", type=float, default=0.0, metavar="PERCENT", help="exit 1 below this score")
     arguments = parser.parse_args()
     names = arguments.module or sorted(path.stem for path in RULES.glob("*.py") if path.stem != "__init__")
     began = time.monotonic()
     check = Check(names)
-    pytest.main(["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", TESTS], plugins=[check])
+    ended = pytest.main(["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", TESTS], plugins=[check])
+    if ended not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        return int(ended)
     print()
     if not arguments.quiet:
         print(*sorted(check.survivors), sep="\n")
@@ -174,7 +186,7 @@ def main() -> int:
     noticed = check.total - len(check.survivors)
     share = 100 * noticed / max(1, check.total)
     print(f"{check.total} mutants, {noticed} noticed: {share:.1f} % in {time.monotonic() - began:.0f} s")
-    return 0
+    return int(share < arguments.at_least)
 
 
 if __name__ == "__main__":
