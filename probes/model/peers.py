@@ -23,6 +23,10 @@ UNKNOWN: Final = "unknown"
 NOT_NEEDED: Final = "not-needed"
 
 
+PEERED: Final = frozenset({"vxlan", "host-gw"})
+"""Backends that keep something for each peer."""
+
+
 class Leg(msgspec.Struct, frozen=True):
     """One third of a peer's triple: a route, a neighbour or an FDB entry."""
 
@@ -90,18 +94,27 @@ class Overlay(msgspec.Struct, frozen=True):
     """Who should be in the overlay, as the API tells it; equal as long as no peer has to be programmed anew."""
 
     expected: tuple[Expected, ...] = ()
+    published: bool = False
+    """Whether flannel has published anything of any node: where it has not, another CNI may run."""
 
 
 def overlay_of(nodes: Mapping[str, Node]) -> Overlay:
     """Tell who should be in the overlay: every podCIDR of every node whose backend keeps per-peer state."""
-    return Overlay(
-        tuple(
-            _expected(node, cidr)
-            for node in nodes.values()
-            if node.flannel.backend_type in {"vxlan", "host-gw"}
-            for cidr in node.pod_cidrs
-        )
+    expected = tuple(
+        _expected(node, cidr)
+        for node in nodes.values()
+        if node.flannel.backend_type in PEERED
+        for cidr in node.pod_cidrs
     )
+    return Overlay(expected, any(node.flannel.backend_type for node in nodes.values()))
+
+
+def same_overlay(new: Mapping[str, Node], old: Mapping[str, Node]) -> bool:
+    """Tell whether nodes make the overlay that others made; conditions and heartbeats do not count."""
+    if new.keys() != old.keys():
+        return False
+    changed = ((node, old[name]) for name, node in new.items() if node is not old[name])
+    return all(node.flannel == was.flannel and node.pod_cidrs == was.pod_cidrs for node, was in changed)
 
 
 def _expected(node: Node, cidr: str) -> Expected:
@@ -126,7 +139,7 @@ def peer_table(node: Node | None, overlay: Overlay, network: NodeNetwork | None)
 
     Peers with another backend are left out: flannel itself ignores them.
     """
-    if node is None or node.flannel.backend_type not in {"vxlan", "host-gw"}:
+    if node is None or node.flannel.backend_type not in PEERED:
         return PeerTable()
     backend = node.flannel.backend_type
     peers = [e for e in overlay.expected if e.node != node.name and e.backend == backend]

@@ -15,11 +15,11 @@ from probes.model.secrets import SecretObject
 from probes.model.summary.pulls import WAITING, registry_of
 from probes.rules.codes import RANK
 from probes.rules.dns import COREDNS
-from probes.rules.facts import node_ref
+from probes.rules.facts import OVERLAY, node_ref
 from probes.rules.finding import Finding
 from probes.rules.images import EGRESS
 from probes.rules.peering import CUTTING
-from probes.rules.places import Places
+from probes.rules.places import Places, controller_of
 from probes.rules.workloads import deployment_of
 
 
@@ -54,7 +54,7 @@ def _there(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
 
 
 def _overlay(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
-    return (ObjectRef("Cluster", "", "overlay"),)
+    return (OVERLAY,)
 
 
 def _etcd(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
@@ -63,23 +63,26 @@ def _etcd(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
 
 def _coredns(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     """Name CoreDNS, if a lookup from where the effect's controller runs has to leave its node."""
-    controller = "source-controller" if effect.subject.kind not in {"Kustomization", "HelmRelease"} else ""
-    own = set(scene.places.controller(controller)) if controller else set()
-    return (COREDNS,) if not own or set(scene.places.coredns) - own else ()
+    return (COREDNS,) if set(scene.places.coredns) - set(scene.places.keepers(effect.subject)) else ()
 
 
-def _resolver_path(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
-    """Name the two ends of the way to CoreDNS, if it leaves the node."""
-    own = set(scene.places.controller("source-controller"))
+def _resolver_path(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the two ends of the way to CoreDNS, if it is known and leaves the node."""
+    own = set(scene.places.keepers(effect.subject))
     far = set(scene.places.coredns) - own
-    return [node_ref(name) for name in sorted(far | own)] if far and own else ()
+    return map(node_ref, sorted(far | own)) if far and own else ()
+
+
+def _ends(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    """Name the nodes that the effect is about, if it is about a way between them."""
+    return map(node_ref, effect.about) if len(effect.about) > 1 else ()
 
 
 def _artifact_path(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     """Name the two ends of an artifact's way, if they are on different nodes."""
-    taker = "helm-controller" if effect.subject.kind == "HelmRelease" else "kustomize-controller"
-    giver, taken = set(scene.places.controller("source-controller")), set(scene.places.controller(taker))
-    return [node_ref(name) for name in sorted(giver | taken)] if giver and giver != taken else ()
+    giver = set(scene.places.controller("source-controller"))
+    taken = set(scene.places.keepers(effect.subject))
+    return map(node_ref, sorted(giver | taken)) if giver and giver != taken else ()
 
 
 _WEBHOOK: Final = re.compile(r"https?://[a-z0-9-]+\.([a-z0-9-]+)\.svc[.:/]")
@@ -91,25 +94,23 @@ def _webhook_path(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     if (found := _WEBHOOK.search(said)) is None:
         return ()
     pods, servers = scene.places.namespaces.get(found.group(1), frozenset()), set(scene.servers)
-    if not pods or (len(servers) == 1 and pods == servers):
-        return ()
-    return [node_ref(name) for name in sorted(pods | servers)]
+    one_node = len(servers) == 1 and pods == servers
+    return map(node_ref, sorted(pods | servers)) if pods and not one_node else ()
 
 
 def _upstream(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     """Name what a Flux object takes its artifact from, and what it depends on."""
     ref = effect.subject
     item = scene.flux.get(f"{ref.kind}/{ref.namespace}/{ref.name}")
-    if item is None:
-        return ()
-    return (*((item.source,) if item.source else ()), *item.depends_on)
+    return () if item is None else (*filter(None, (item.source,)), *item.depends_on)
 
 
 def _store(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     """Name the store that a secret is read from; a finding about several secrets has it for its subject."""
     ref = effect.subject
     item = scene.secrets.get(f"{ref.kind}/{ref.namespace}/{ref.name}")
-    return (item.store,) if item is not None and item.store is not None else (ref,)
+    store = item.store if item else None
+    return (store or ref,)
 
 
 def _names(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
@@ -123,11 +124,9 @@ def _name_hosts(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
 
 def _controller(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     """Name the controller that looks after a Flux object, and the one that has its artifact."""
-    own = {"Kustomization": "kustomize-controller", "HelmRelease": "helm-controller"}.get(effect.subject.kind)
-    wanted = {own or "source-controller"}
-    if effect.code in {"flux-artifact-unreachable", "flux-source-no-artifact"}:
-        wanted = {"source-controller"}
-    return {deployment_of(pod) for pod in scene.places.watched if pod.app in wanted}
+    giver = effect.code in {"flux-artifact-unreachable", "flux-source-no-artifact"}
+    wanted = "source-controller" if giver else controller_of(effect.subject)
+    return {deployment_of(pod) for pod in scene.places.watched if pod.app == wanted}
 
 
 def _images(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
@@ -136,7 +135,7 @@ def _images(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     for pod in scene.places.watched:
         if deployment_of(pod) == effect.subject:
             for container in pod.containers:
-                if not container.ready and container.waiting_reason in WAITING:
+                if container.waiting_reason in WAITING:
                     image = container.image
                     found += (ObjectRef("Image", "", image), ObjectRef("Registry", "", registry_of(image)))
                     found += (node_ref(pod.node), EGRESS)
@@ -145,7 +144,7 @@ def _images(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
 
 def _edges(causes: Iterable[str], effects: Iterable[str], where: Where) -> list[Edge]:
     effects = tuple(effects)
-    return [Edge(cause, effect, where) for cause in causes for effect in effects if cause != effect]
+    return [Edge(cause, effect, where) for cause in causes for effect in effects]
 
 
 _DEVICE: Final = ("vxlan-link-missing", "vxlan-link-down")
@@ -183,6 +182,7 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(_DEVICE, ("k3s-keeps-no-device",), _here),
     *_edges(("vxlan-underlay-down", *_DEVICE), ("vxlan-port-not-listening", "vxlan-peerless", *_LEGS), _here),
     *_edges(("vxlan-underlay-down",), _DEVICE, _here),
+    *_edges(("vxlan-port-wrong",), ("vxlan-port-not-listening",), _here),
     *_edges(("vxlan-local-gone",), ("public-ip-stale", "vxlan-underlay-wrong"), _here),
     *_edges((*_CUT, *_LEGS), ("peer-unreachable", "peer-one-way"), _here),
     *_edges(("vxlan-mac-differs",), ("peer-mac-stale",), _there),
@@ -190,7 +190,8 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("overlay-leftover-device",), ("peer-route-wrong",), _here),
     *_edges(_CUT, ("coredns-unreachable",), _there),
     *_edges(("coredns-unreachable",), ("flux-source-dns",), _coredns),
-    *_edges((*_CUT, *_LEGS), ("flux-source-dns", "cluster-dns-unanswered"), _resolver_path),
+    *_edges((*_CUT, *_LEGS), ("flux-source-dns", "secret-store-dns"), _resolver_path),
+    *_edges((*_CUT, *_LEGS), ("cluster-dns-unanswered",), _ends),
     *_edges((*_CUT, *_LEGS), ("flux-artifact-unreachable",), _artifact_path),
     *_edges((*_CUT, *_LEGS), ("flux-webhook-timeout",), _webhook_path),
     *_edges(
@@ -233,7 +234,7 @@ def fold_causes(findings: Sequence[Finding], scene: Scene) -> tuple[Finding, ...
     parents: dict[int, int] = {}
     for number, finding in enumerate(findings):
         for cause in _causes(finding, index, scene):
-            if cause != number and not _above(parents, number, cause):
+            if not _above(parents, number, cause):
                 parents[number] = cause
                 break
     children: dict[int, list[int]] = {}

@@ -14,23 +14,23 @@ SHARE: Final = 0.01
 
 def judge_counters(facts: NodeFacts) -> Iterator[Finding]:
     """Judge checksums that are wrong and fragments that do not come together."""
-    counters = (facts.network.counters if facts.network else None) or {}
-    wrong, right = counters.get("UdpInCsumErrors", 0), counters.get("UdpInDatagrams")
-    if right is not None and _many(wrong, wrong + right):
-        offloads = (facts.network.offloads if facts.network else None) or {}
-        generic = offloads.get("tx-checksum-ip-generic")
-        shown = f"UdpInCsumErrors {wrong}, UdpInDatagrams {right}"
+    if facts.network is None or facts.network.counters is None:
+        return
+    counters = facts.network.counters
+    wrong, right = counters.get("UdpInCsumErrors"), counters.get("UdpInDatagrams")
+    if wrong is not None and right is not None and _many(wrong, wrong + right):
+        generic = (facts.network.offloads or {}).get("tx-checksum-ip-generic")
         state = "" if generic is None else f"; here tx-checksum-ip-generic is {'on' if generic else 'off'}"
         yield facts.finding(
             "udp-checksums-wrong",
             Severity.WARNING,
             f"{_percent(wrong, wrong + right)} of the UDP packets it receives have a wrong checksum and are dropped: "
             "usually an offload on the senders' side, never a matter of size",
-            facts.seen("nstat -as", f"{shown}{state}"),
+            facts.seen("nstat -as", f"UdpInCsumErrors {wrong}, UdpInDatagrams {right}{state}"),
             refutes="UdpInCsumErrors stays as it is while pods of different nodes talk",
         )
-    failed, asked = counters.get("IpReasmFails", 0), counters.get("IpReasmReqds")
-    if asked is not None and _many(failed, asked):
+    failed, asked = counters.get("IpReasmFails"), counters.get("IpReasmReqds")
+    if failed is not None and asked is not None and _many(failed, asked):
         yield facts.finding(
             "fragments-lost",
             Severity.WARNING,
@@ -48,4 +48,4 @@ def _many(bad: int, total: int) -> bool:
 
 
 def _percent(part: int, total: int) -> str:
-    return f"{100 * part / total:.0f} %"
+    return f"{part / total:.0%}".replace("%", " %")

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from probes.model.peers import overlay_of
+from probes.model.peers import overlay_of, same_overlay
 from probes.model.snapshot import KUBE, Snapshot
 from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.gaps import summarize_gaps
@@ -17,7 +17,7 @@ from probes.rules.flannel import judge_backends, judge_direct
 from probes.rules.flux import judge_flux
 from probes.rules.images import judge_pulls
 from probes.rules.k3s import judge_leases, judge_servers
-from probes.rules.mtu import judge_cluster_mtu
+from probes.rules.mtu import judge_cluster_mtu, judge_headroom
 from probes.rules.peering import judge_directions
 from probes.rules.places import Places, places_of
 from probes.rules.resolvers import judge_agreement
@@ -45,15 +45,10 @@ def diagnose(
     ``only``: sum up and judge no other nodes than these; empty: all. ``headroom``: bytes advised, 0 for no advice.
     """
     before = before or Diagnosis(Snapshot())
-    same_nodes = snapshot.nodes is before.snapshot.nodes
-    overlay = before.overlay if same_nodes else overlay_of(snapshot.nodes)
-    if overlay == before.overlay:
-        overlay = before.overlay
+    nodes, were = snapshot.nodes, before.snapshot.nodes
+    overlay = before.overlay if same_overlay(nodes, were) else overlay_of(nodes)
     views = views_of(snapshot, before, overlay, only)
-    if same_nodes and views.keys() == before.views.keys() and all(f.severity for f in before.declared):
-        declared = before.declared
-    else:  # a note is one for as long as a Node is new
-        declared = (*judge_servers(snapshot), *judge_backends(snapshot, views))
+    declared = before.declared if nodes is were else (*judge_servers(snapshot), *judge_backends(snapshot))
     flux = before.flux if snapshot.flux is before.snapshot.flux else summarize_flux(snapshot)
     pulls_same = snapshot.pods is before.snapshot.pods and snapshot.pull_events is before.snapshot.pull_events
     pulls = before.pulls if pulls_same else summarize_pulls(snapshot)
@@ -95,7 +90,9 @@ def _judge_cluster(
     """Judge what no node shows by itself."""
     yield from judge_leases(snapshot, views)
     yield from judge_directions(snapshot, views)
-    yield from judge_cluster_mtu(views, headroom)
+    yield from judge_cluster_mtu(views)
+    if headroom:
+        yield from judge_headroom(views, headroom)
     narrow = (view for view in views.values() if view.findings)
     if any(finding.code == "overlay-exceeds-underlay" for view in narrow for finding in view.findings):
         yield from judge_direct(snapshot, tuple(view.summary for view in views.values()))

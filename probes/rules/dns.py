@@ -18,10 +18,10 @@ def judge_coredns(views: Mapping[str, NodeView], places: Places, at: float | Non
     """Judge whether CoreDNS is behind a node that no other node reaches."""
     hosts = sorted(set(places.coredns))
     cut = [host for host in hosts if host in views and _is_cut(views[host])]
-    if not cut or len(views) == 1:
+    others = [name for name in views if name not in cut]
+    if not cut or not others:
         return
     whole = [host for host in hosts if host not in cut]
-    others = [name for name in views if name not in cut]
     only = "its only pod is" if len(places.coredns) == 1 else "all of its pods are"
     if whole:
         said = (
@@ -60,6 +60,7 @@ def judge_lookups(found: Iterable[Finding], places: Places, at: float | None) ->
     ``found``: all other findings. The address after "on" in "lookup NAME on ADDRESS:53" is whom Go asked.
     """
     quotes: dict[str, list[Evidence]] = {}
+    askers: dict[str, set[str]] = {}
     for finding in found:
         if finding.code in _KNOWN and finding.severity is not Severity.NOTE:
             return
@@ -68,11 +69,12 @@ def judge_lookups(found: Iterable[Finding], places: Places, at: float | None) ->
                 failure = failure_of(quote.excerpt)
                 if failure is not None and failure.kind == "dns" and failure.resolver:
                     quotes.setdefault(failure.resolver, []).append(quote)
+                    askers.setdefault(failure.resolver, set()).update(places.keepers(finding.subject))
     for resolver, seen in quotes.items():
-        yield _unanswered(resolver, seen, places, at)
+        yield _unanswered(resolver, seen, askers[resolver], places, at)
 
 
-def _unanswered(resolver: str, seen: list[Evidence], places: Places, at: float | None) -> Finding:
+def _unanswered(resolver: str, seen: list[Evidence], askers: set[str], places: Places, at: float | None) -> Finding:
     hosts = sorted(set(places.coredns))
     where = f"CoreDNS runs on {listed(hosts)}" if hosts else "where CoreDNS runs is not known"
     told = Evidence("kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide", where, "API", at)
@@ -80,11 +82,11 @@ def _unanswered(resolver: str, seen: list[Evidence], places: Places, at: float |
         "cluster-dns-unanswered",
         Severity.WARNING,
         COREDNS,
-        f"{resolver} does not answer pods' lookups, and nothing that was found explains it: {where}",
+        f"{resolver} does not answer pods' lookups: {where}",
         (*seen[: MOST_EVIDENCE - 1], told),
         "nslookup kubernetes.default from a pod on the controller's node is answered, ten times out of ten",
         detail="The last attempts may be a quarter of an hour old. Compare CoreDNS's pod address with the service "
         "address from the same pod: the one answered and the other not is kube-proxy or checksum offload on "
         "flannel.1, neither is the way.",
-        about=tuple(hosts[:MOST_EVIDENCE]),
+        about=(*hosts[:MOST_EVIDENCE], *sorted(askers.difference(hosts))[:MOST_EVIDENCE]),
     )

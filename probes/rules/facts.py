@@ -15,10 +15,16 @@ from probes.rules.finding import Evidence, Finding, Severity
 
 START_GRACE: Final = 30.0
 """Seconds after k3s began to start in which flannel may not have made everything yet: what lacks then is a note."""
+SETTLE: Final = 120.0
+"""Seconds that a new Node may take to get its podCIDR and annotations."""
 SPELLED_OUT: Final = 3
 """Names that a sentence spells out; the rest is counted."""
 MOST_EVIDENCE: Final = 10
 """Pieces of evidence of one finding; more say the same."""
+
+
+OVERLAY: Final = ObjectRef("Cluster", "", "overlay")
+"""The subject of what the nodes' overlays show together."""
 
 
 def node_ref(name: str) -> ObjectRef:
@@ -34,12 +40,9 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
-def lasting(seconds: float) -> str:
-    """Write a length of time roughly: ``40 minutes``, ``5 hours``, ``23 days``."""
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+def families_of(node: Node) -> list[str]:
+    """Tell the address families of a node's podCIDRs; ``inet`` where it has none yet."""
+    return sorted({"inet6" if ":" in cidr else "inet" for cidr in node.pod_cidrs}) or ["inet"]
 
 
 class NodeFacts(msgspec.Struct, frozen=True):
@@ -53,6 +56,10 @@ class NodeFacts(msgspec.Struct, frozen=True):
     """By ifname; ``None`` where they were not observed."""
     api_at: float | None = None
     """When the API last told its nodes."""
+    now: float = 0.0
+    """When the newest thing was observed."""
+    published: bool = False
+    """Whether flannel has published anything of any node."""
 
     @property
     def name(self) -> str:
@@ -64,10 +71,8 @@ class NodeFacts(msgspec.Struct, frozen=True):
         """The VXLAN device flannel should have for each address family of the node's podCIDRs."""
         if self.row.backend != "vxlan":
             return {}
-        if self.node is None:
-            return {"inet": "flannel.1"}
-        families = {"inet6" if ":" in cidr else "inet" for cidr in self.node.pod_cidrs} or {"inet"}
-        return {family: overlay_device(self.node, family) for family in sorted(families)}
+        node = self.node or Node(self.name)
+        return {family: overlay_device(node, family) for family in families_of(node)}
 
     @property
     def net_conf(self) -> NetConf | None:
@@ -78,9 +83,16 @@ class NodeFacts(msgspec.Struct, frozen=True):
     def grace_ends(self) -> float | None:
         """When k3s will have had its time to start; ``None`` where it has had it, or is not known to start."""
         unit, seen = self.row.unit, self.row.seen_at
-        if unit is None or unit.started_at is None or seen is None or unit.active_state not in {"active", "activating"}:
+        if unit is None or seen is None or unit.active_state not in {"active", "activating"}:
             return None
-        return unit.started_at + START_GRACE if 0 <= seen - unit.started_at < START_GRACE else None
+        began = unit.started_at
+        return began + START_GRACE if began is not None and began <= seen < began + START_GRACE else None
+
+    @property
+    def settled_at(self) -> float | None:
+        """When a new Node will have had its time to get its podCIDR and annotations; ``None`` where it has had it."""
+        made = self.node.created_at if self.node else None
+        return None if made is None or self.now >= made + SETTLE else made + SETTLE
 
     def once_started(self, severity: Severity) -> Severity:
         """Tell how bad it is that something lacks which flannel makes when it starts."""
@@ -109,8 +121,9 @@ class NodeFacts(msgspec.Struct, frozen=True):
         return Finding(code, severity, subject, summary, evidence[:MOST_EVIDENCE], refutes, detail=detail, about=about)
 
 
-def node_facts(snapshot: Snapshot, row: NodeSummary, peers: PeerTable) -> NodeFacts:
-    """Gather what the rules about one node look at."""
+def node_facts(snapshot: Snapshot, row: NodeSummary, peers: PeerTable, *, published: bool = False) -> NodeFacts:
+    """Gather what the rules about one node look at; ``published``: whether flannel has, of any node."""
     network = snapshot.networks.get(row.name)
     links = None if network is None or network.links is None else {link.ifname: link for link in network.links}
-    return NodeFacts(row, peers, snapshot.nodes.get(row.name), network, links, snapshot.source(f"{KUBE}nodes").at)
+    at = snapshot.source(f"{KUBE}nodes").at
+    return NodeFacts(row, peers, snapshot.nodes.get(row.name), network, links, at, snapshot.at, published)

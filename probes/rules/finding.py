@@ -87,7 +87,7 @@ class NodeView(msgspec.Struct, frozen=True, eq=False):
     peers: PeerTable
     findings: tuple[Finding, ...]
     grace_ends: float | None = None
-    """When what lacks because k3s has only just started is to be judged again."""
+    """When what lacks because the node is new, or its k3s has only just started, is to be judged again."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, eq=False):

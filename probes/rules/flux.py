@@ -19,7 +19,7 @@ from probes.model.summary.flux import FluxSummary
 from probes.rules.facts import MOST_EVIDENCE, listed
 from probes.rules.finding import Evidence, Finding, Severity
 from probes.rules.flux_messages import Message, message_of
-from probes.rules.places import Places
+from probes.rules.places import Places, controller_of
 from probes.rules.words import age_text, for_text, revision_text
 
 GRACE: Final = 300.0
@@ -27,7 +27,6 @@ GRACE: Final = 300.0
 _TIMEOUTS: Final = {"Kustomization": 300.0, "HelmRelease": 300.0}
 """Seconds of spec.timeout where it is not set; a source has 60."""
 _CACHED_KINDS: Final = frozenset({"OCIRepository", "HelmRepository", "HelmChart", "Bucket"})
-_CONTROLLERS: Final = {"Kustomization": "kustomize-controller", "HelmRelease": "helm-controller"}
 _ABNORMAL: Final = ("Ready", "FetchFailed", "StorageOperationFailed", "BuildFailed", "Stalled", "Reconciling")
 """Conditions that are quoted."""
 
@@ -225,7 +224,7 @@ def _placed(found: Finding, world: _World) -> Finding:
     """Say where those run that did not get through: a webhook's pods, else the object's controller."""
     if found.code == "flux-webhook-timeout":
         return _placed_webhook(found, world)
-    controller = _CONTROLLERS.get(found.subject.kind, "source-controller")
+    controller = controller_of(found.subject)
     nodes = world.places.controller(controller)
     if not nodes:
         return found

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from probes.model.flux import ObjectRef
 from probes.model.kube import Lease, Node
 from probes.model.snapshot import KUBE, Snapshot
-from probes.rules.facts import MOST_EVIDENCE, NodeFacts, lasting, listed, node_ref
+from probes.rules.facts import MOST_EVIDENCE, NodeFacts, listed, node_ref
 from probes.rules.finding import Evidence, Finding, NodeView, Severity
+from probes.rules.words import age_text
 
 SLOW_START: Final = 300.0
 """Seconds that k3s may take to start before it is more than a note; a large database takes longer."""
@@ -16,13 +18,19 @@ FLAPPING: Final = 3
 """Restarts by systemd since the unit was last started by hand."""
 RECENT: Final = 900.0
 """Seconds within which the last of them must lie."""
+LEASE: Final = 40.0
+"""Seconds that a lease lasts where it does not say so itself (kubelet's nodeLeaseDurationSeconds)."""
 LEASE_SLACK: Final = 15.0
 """Seconds beyond its duration that a lease may lag behind the newest one: clocks differ."""
 _PRESSURES: Final = ("DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable")
 _FULL: Final = 0.9
 _DROPPING: Final = 0.99
-_RECREATES: Final = {33: 13, 34: 9, 35: 6, 36: 2}
-"""By minor version, the first patch of k3s that makes a deleted device again (k3s PR 14086)."""
+_RECREATES: Final = ((33, 13), (34, 9), (35, 6), (36, 2))
+"""Minor and patch of the first versions of k3s that make a deleted device again (k3s PR 14086)."""
+_ALL_NEEDED: Final = 2
+"""Members of etcd of which none may be lost."""
+_SERVERS: Final = frozenset({"control-plane", "master", "etcd"})
+"""Roles of which a server has one."""
 _VERSION: Final = re.compile(r"v?1\.(\d{1,3})\.(\d{1,3})")
 
 
@@ -33,7 +41,7 @@ def judge_k3s(facts: NodeFacts) -> Iterator[Finding]:
         yield from _judge_conditions(facts, facts.node)
     yield from _judge_version(facts)
     table = facts.network.conntrack if facts.network else None
-    if table is not None and table.maximum > 0 and table.count >= _FULL * table.maximum:
+    if table is not None and table.maximum and table.count >= _FULL * table.maximum:
         yield facts.finding(
             "conntrack-full",
             Severity.CRITICAL if table.count >= _DROPPING * table.maximum else Severity.WARNING,
@@ -57,10 +65,10 @@ def _judge_unit(facts: NodeFacts) -> Iterator[Finding]:
         f"ActiveState={unit.active_state} SubState={unit.sub_state} NRestarts={unit.n_restarts}",
     )
     since = seen_at - unit.started_at if seen_at is not None and unit.started_at is not None else None
-    often = (unit.n_restarts or 0) >= FLAPPING
+    often = unit.n_restarts is not None and unit.n_restarts >= FLAPPING
     if unit.active_state == "active":
         if often and since is not None and since < RECENT:
-            said = f"systemd has restarted {unit.name} {unit.n_restarts} times by itself, last {lasting(since)} ago"
+            said = f"systemd has restarted {unit.name} {unit.n_restarts} times by itself, last {age_text(since)} ago"
             yield facts.finding("unit-flapping", Severity.WARNING, said, shown, refutes="NRestarts stays as it is")
         return
     refutes = f"systemctl is-active {unit.name} says active"
@@ -69,9 +77,10 @@ def _judge_unit(facts: NodeFacts) -> Iterator[Finding]:
     )
     if passing and not often:
         # Before its main process runs, the unit still has the start time of the one before.
-        late = (unit.active_state, unit.sub_state) == ("activating", "start") and (since or 0.0) > SLOW_START
+        begun = since if unit.sub_state == "start" else None
+        late = begun is not None and begun > SLOW_START
         what = "starting" if unit.active_state == "activating" else "being stopped"
-        how = f" for {lasting(since)}" if since is not None and unit.sub_state == "start" else ""
+        how = "" if begun is None else f" for {age_text(begun)}"
         said = f"{unit.name} is {what}{how}" + ("; a large database can make that long, do not kill it" if late else "")
         yield facts.finding("unit-starting", Severity.WARNING if late else Severity.NOTE, said, shown, refutes=refutes)
         return
@@ -115,17 +124,16 @@ def _judge_conditions(facts: NodeFacts, node: Node) -> Iterator[Finding]:
 
 def _judge_version(facts: NodeFacts) -> Iterator[Finding]:
     """Say where a device that is gone will not come back by itself."""
-    found = _VERSION.match(facts.row.version)
-    if found is None or facts.row.overlay_state != "missing":
+    mine = _release(facts.row.version)
+    if mine is None or facts.row.overlay_state != "missing":
         return
-    minor, patch = int(found[1]), int(found[2])
-    first = _RECREATES.get(minor)
-    if (first is not None and patch < first) or minor < min(_RECREATES):
-        fixed = f"1.{minor}.{first}" if first is not None else "1.33.13"
+    fixed = next((version for version in _RECREATES if version[0] >= mine[0]), mine)
+    if mine < fixed:
         yield facts.finding(
             "k3s-keeps-no-device",
             Severity.NOTE,
-            f"k3s {facts.row.version} never makes a deleted {facts.row.overlay} again by itself; {fixed} does",
+            f"k3s {facts.row.version} never makes a deleted {facts.row.overlay} again by itself; "
+            f"1.{fixed[0]}.{fixed[1]} does",
             facts.told(f"kubeletVersion {facts.row.version}"),
             refutes="journalctl shows no 'external interface  not found, retrying in 30s'",
         )
@@ -143,13 +151,18 @@ def judge_leases(snapshot: Snapshot, views: Mapping[str, NodeView]) -> Iterator[
     yield from _judge_leases(snapshot.nodes, snapshot.leases, views, snapshot.source(f"{KUBE}leases").at)
 
 
+def _is_lost(node: Node) -> bool:
+    """Tell whether a member of etcd is not to be counted on."""
+    voter = node.condition("EtcdIsVoter")
+    return node.ready != "True" or (voter is not None and voter.status == "False")
+
+
 def _judge_quorum(snapshot: Snapshot) -> Iterator[Finding]:
+    """Judge how many members may still be lost; with one or two every loss is an outage anyway."""
     members = [node for node in snapshot.nodes.values() if "etcd" in node.roles]
-    if len(members) < 3:  # noqa: PLR2004 - with one or two, every loss is an outage anyway
-        return
-    lost = [n.name for n in members if n.ready != "True" or ((c := n.condition("EtcdIsVoter")) and c.status == "False")]
+    lost = [node.name for node in members if _is_lost(node)]
     quorum, whole = len(members) // 2 + 1, len(members) - len(lost)
-    if not lost or whole > quorum:
+    if len(members) <= _ALL_NEEDED or not lost or whole > quorum:
         return
     at = snapshot.source(f"{KUBE}nodes").at
     seen = tuple(Evidence(f"Node/{name}", "not Ready, or no voter", "API", at) for name in lost[:MOST_EVIDENCE])
@@ -170,31 +183,34 @@ def _judge_quorum(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+@lru_cache
+def _release(version: str) -> tuple[int, int] | None:
+    """Read minor and patch of a version; None where it is of another form."""
+    found = _VERSION.match(version)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def _judge_skew(snapshot: Snapshot) -> Iterator[Finding]:
     """Servers may be newer than agents, never the other way round."""
-    versions: dict[str, tuple[list[str], list[str]]] = {}
+    servers: set[int] = set()
+    agents: dict[int, list[str]] = {}
     for node in snapshot.nodes.values():
-        server = bool({"control-plane", "master", "etcd"} & set(node.roles))
-        versions.setdefault(node.kubelet_version, ([], []))[0 if server else 1].append(node.name)
-    parsed = {text: (int(m[1]), int(m[2])) for text in versions if (m := _VERSION.match(text))}
-    servers = [parsed[text] for text, (mine, _) in versions.items() if mine and text in parsed]
-    if not servers:
-        return
-    oldest = min(servers)
-    ahead = [
-        name
-        for text, (_, agents) in versions.items()
-        if text in parsed and parsed[text][0] > oldest[0]
-        for name in agents
-    ]
-    if ahead:
-        names = sorted(ahead)
+        release = _release(node.kubelet_version)
+        if release is None:
+            continue
+        if _SERVERS.isdisjoint(node.roles):
+            agents.setdefault(release[0], []).append(node.name)
+        else:
+            servers.add(release[0])
+    oldest = min(servers, default=max(agents, default=0))
+    names = sorted(name for minor, mine in agents.items() if minor > oldest for name in mine)
+    if names:
         at = snapshot.source(f"{KUBE}nodes").at
         yield Finding(
             "k3s-version-skew",
             Severity.WARNING,
             ObjectRef("Cluster", "", "k3s"),
-            f"{listed(names)}: an agent of a newer minor version than a server's 1.{oldest[0]}",
+            f"{listed(names)}: newer than a server, which has 1.{oldest}; servers are upgraded before agents",
             tuple(Evidence(f"Node/{n}", snapshot.nodes[n].kubelet_version, "API", at) for n in names[:MOST_EVIDENCE]),
             "kubectl get nodes shows no agent newer than the oldest server",
             about=tuple(names[:MOST_EVIDENCE]),
@@ -205,18 +221,19 @@ def _judge_leases(
     nodes: Mapping[str, Node], leases: Mapping[str, Lease], views: Mapping[str, NodeView], at: float | None
 ) -> Iterator[Finding]:
     """Judge leases by the newest one, not by our clock; a Node stays Ready for 40 s and more after its kubelet."""
-    renewed = [lease.renewed_at for name, lease in leases.items() if name in nodes and lease.renewed_at is not None]
-    if len(renewed) < 2:  # noqa: PLR2004 - one lease has nothing to be held against
-        return
-    newest = max(renewed)
-    for name, lease in leases.items():
-        if lease.renewed_at is None or (lag := newest - lease.renewed_at) <= LEASE_SLACK:
+    renewed = {
+        name: lease.renewed_at for name, lease in leases.items() if name in nodes and lease.renewed_at is not None
+    }
+    newest = max(renewed.values(), default=0.0)
+    for name, then in renewed.items():
+        if (lag := newest - then) <= LEASE_SLACK:
             continue
-        node = nodes.get(name)
-        if node is not None and name in views and node.ready == "True" and lag > (lease.duration or 40) + LEASE_SLACK:
-            said = f"its kubelet has not renewed its lease for {lasting(lag)}, though the node still says Ready"
-            seen = Evidence(
-                f"kubectl -n kube-node-lease get lease {name} -o yaml", f"renewTime {lasting(lag)} old", "API", at
-            )
-            refutes = "renewTime moves every ten seconds"
-            yield Finding("node-lease-stale", Severity.WARNING, node_ref(name), said, (seen,), refutes)
+        given = leases[name].duration
+        if lag <= LEASE_SLACK + (LEASE if given is None else given) or nodes[name].ready != "True" or name not in views:
+            continue
+        said = f"its kubelet has not renewed its lease for {age_text(lag)}, though the node still says Ready"
+        source = f"kubectl -n kube-node-lease get lease {name} -o yaml"
+        seen = Evidence(source, f"renewTime {age_text(lag)} older than the newest", "API", at)
+        yield Finding(
+            "node-lease-stale", Severity.WARNING, node_ref(name), said, (seen,), "renewTime moves every ten seconds"
+        )

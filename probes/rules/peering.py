@@ -56,23 +56,30 @@ def judge_peers(facts: NodeFacts) -> Iterator[Finding]:
 
 def _peerless(facts: NodeFacts, broken: list[Peer], family: str) -> bool:
     """Tell whether a VXLAN node lacks the routes and neighbours of all of its peers."""
-    families = len(facts.devices) or 1
-    if facts.devices.get(family) is None or len(broken) * families < facts.peers.expected:
+    if family not in facts.devices or len(broken) * len(facts.devices) < facts.peers.expected:
         return False
     return all(peer.route.status == MISSING and peer.neighbor.status == MISSING for peer in broken)
+
+
+def _state(facts: NodeFacts, device: str) -> str:
+    """Say of a device as much as is known of it, as the beginning of a sentence about what it has."""
+    if facts.links is None:
+        return "has"
+    link = facts.links.get(device)
+    if link is None:
+        return "is not there and has"
+    return "is up but has" if link.up else "is down and has"
 
 
 def _name_peerless(facts: NodeFacts, broken: list[Peer], family: str) -> Finding:
     device = facts.devices[family]
     kept = sum(peer.fdb.status == OK for peer in broken)
     how = "the FDB is whole, as after 'ip link set down; up'" if kept == len(broken) else f"{kept} FDB entries are left"
-    link = (facts.links or {}).get(device)
-    state = "is up but" if link is not None and link.up else "is not there and"
     return facts.finding(
         "vxlan-peerless",
         facts.once_started(Severity.CRITICAL),
-        f"{device} {state} has no route and no neighbour for any of its {len(broken)} peers: pods' packets for them "
-        "leave by the default route, un-encapsulated",
+        f"{device} {_state(facts, device)} no route and no neighbour for any of its {len(broken)} peers: pods' packets "
+        "for them leave by the default route, un-encapsulated",
         facts.seen(
             f"ip route; ip neigh show dev {device}; bridge fdb show dev {device}", f"0 routes, 0 neighbours; {how}"
         ),
@@ -132,12 +139,13 @@ def _name(facts: NodeFacts, kind: str, names: list[str], first: Peer, evidence: 
     """Put one kind of damage into words."""
     to = listed(names)
     late = facts.once_started(Severity.CRITICAL)
+    bare = ", un-encapsulated" if first.family in facts.devices else ""
     code, severity, said = {
         "all": ("peer-missing", late, f"no route, neighbour or FDB entry for {to}: flannel here does not know of it"),
         "route missing": (
             "peer-route-missing",
             late,
-            f"no route to the pods of {to}: packets for them leave by the default route, un-encapsulated",
+            f"no route to the pods of {to}: packets for them leave by the default route{bare}",
         ),
         "route wrong": (
             "peer-route-wrong",
@@ -160,7 +168,11 @@ def _name(facts: NodeFacts, kind: str, names: list[str], first: Peer, evidence: 
             f"packets for {to} go to MAC {_mac(first.neighbor.found)}, published is {_mac(first.neighbor.expected)}: "
             "they are dropped there without a word",
         ),
-        "FDB missing": ("peer-fdb-missing", late, f"no FDB entry for {to}: flannel.1 drops the packets (tx dropped)"),
+        "FDB missing": (
+            "peer-fdb-missing",
+            late,
+            f"no FDB entry for {to}: {facts.devices.get(first.family)} drops the packets (tx dropped)",
+        ),
         "FDB twice": (
             "peer-fdb-duplicate",
             Severity.WARNING,
@@ -232,8 +244,8 @@ def _unreachable(name: str, view: NodeView, snapshot: Snapshot) -> Finding:
     others = list(islice((other for other in snapshot.networks if other != name), SPELLED_OUT))
     quoted = []
     for other in others:
-        count = (snapshot.networks[other].counters or {}).get("IcmpInDestUnreachs", 0)
-        if count:
+        counters = snapshot.networks[other].counters or {}
+        if count := counters.get("IcmpInDestUnreachs"):
             said = f"IcmpInDestUnreachs {count} since boot: a closed port answers every packet so"
             quoted.append(Evidence("nstat -as", said, other, snapshot.source(f"{NODE}{other}").at))
     expected = view.peers.expected

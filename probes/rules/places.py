@@ -1,14 +1,24 @@
 """Places: on which nodes the pods run that a cause may reach others by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 
+from probes.model.flux import ObjectRef
 from probes.model.kube import Pod
 
 COREDNS_APPS: Final = frozenset({"kube-dns", "coredns"})
 _FLUX: Final = ("source-controller", "kustomize-controller", "helm-controller")
+_CONTROLLERS: Final = {"Kustomization": "kustomize-controller", "HelmRelease": "helm-controller"}
+"""By kind; all other Flux objects are looked after by source-controller."""
+EXTERNAL_SECRETS: Final = "external-secrets"
+"""The namespace of the External Secrets operator."""
+
+
+def controller_of(ref: ObjectRef) -> str:
+    """Name the controller that looks after a Flux object."""
+    return _CONTROLLERS.get(ref.kind, "source-controller")
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -26,6 +36,12 @@ class Places(msgspec.Struct, frozen=True):
     def controller(self, name: str) -> tuple[str, ...]:
         """Tell where a Flux controller runs."""
         return self.controllers.get(name, ())
+
+    def keepers(self, ref: ObjectRef) -> Collection[str]:
+        """Tell where those pods run that look after an object of Flux or of External Secrets."""
+        if "Secret" in ref.kind:  # all kinds of External Secrets and none of Flux
+            return self.namespaces.get(EXTERNAL_SECRETS, ())
+        return self.controller(controller_of(ref))
 
 
 def places_of(pods: Mapping[str, Pod]) -> Places:

@@ -18,7 +18,7 @@ from probes.model.snapshot import KUBE, Snapshot
 from probes.rules.facts import MOST_EVIDENCE, listed
 from probes.rules.failures import NETWORK, Failure, failure_of
 from probes.rules.finding import Evidence, Finding, Severity
-from probes.rules.places import Places
+from probes.rules.places import EXTERNAL_SECRETS, Places
 from probes.rules.words import age_text, for_text
 
 GRACE: Final = 300.0
@@ -138,7 +138,7 @@ def _finding(snapshot: Snapshot, group: list[_Case], places: Places) -> Finding:
     refs = sorted(case.item.ref for case in group)
     subject = first.item.store if len(group) > 1 and first.item.store else first.item.ref
     network = first.failure is not None and first.failure.kind in NETWORK
-    nodes = tuple(sorted(places.namespaces.get("external-secrets", ()))) if network else ()
+    nodes = tuple(sorted(places.namespaces.get(EXTERNAL_SECRETS, ()))) if network else ()
     seen = [quote for case in group for quote in _quotes(snapshot, case)]
     if nodes:
         said = f"the pods of External Secrets run on {listed(nodes)}"

@@ -21,19 +21,21 @@ def judge_sources(snapshot: Snapshot) -> Iterator[Finding]:
         if name.startswith(NODE):
             seen = Evidence(name, state.reason, "operator", state.since)
             summary = f"the node did not answer: {state.reason}"
-            yield Finding("node-unreachable", Severity.WARNING, node_ref(name.removeprefix(NODE)), summary, (seen,))
+            subject = node_ref(name.removeprefix(NODE))
+            refutes = f"underlay status --nodes {subject.name} shows it seen just now"
+            yield Finding("node-unreachable", Severity.WARNING, subject, summary, (seen,), refutes)
     resources = {name: state for name, state in failing.items() if name.startswith(KUBE)}
     if snapshot.source(f"{KUBE}nodes").status in _AWAY:
         away = {name: state for name, state in resources.items() if state.status in _AWAY}
         reason = away[f"{KUBE}nodes"].reason
         summary = f"the API does not answer, so nothing new is known of {len(away)} of its resources: {reason}"
         seen = Evidence(f"{KUBE}nodes", reason, "operator", away[f"{KUBE}nodes"].since)
-        yield Finding("api-unreachable", Severity.CRITICAL, _API, summary, (seen,))
+        yield Finding("api-unreachable", Severity.CRITICAL, _API, summary, (seen,), "kubectl get --raw /readyz says ok")
         resources = {name: state for name, state in resources.items() if name not in away}
     for alike in _by_cause(resources):
         evidence = tuple(Evidence(name, state.reason, "operator", state.since) for name, state in alike.items())
         summary = f"{name_resources(list(alike))} cannot be read: {evidence[0].excerpt}"
-        yield Finding("resource-unread", Severity.WARNING, _API, summary, evidence)
+        yield Finding("resource-unread", Severity.WARNING, _API, summary, evidence, "kubectl get of each lists it")
 
 
 def _by_cause(resources: dict[str, SourceState]) -> Iterator[dict[str, SourceState]]:

@@ -10,7 +10,7 @@ from probes.model.summary.nodes import summarize_node
 from probes.rules.counters import judge_counters
 from probes.rules.facts import NodeFacts, node_facts
 from probes.rules.finding import Diagnosis, Finding, NodeView
-from probes.rules.flannel import judge_flannel
+from probes.rules.flannel import judge_flannel, judge_published
 from probes.rules.gaps import judge_gaps
 from probes.rules.k3s import judge_k3s
 from probes.rules.mtu import judge_mtu
@@ -21,6 +21,7 @@ from probes.rules.vxlan import judge_vxlan
 NODE_RULES: Final[tuple[Callable[[NodeFacts], Iterator[Finding]], ...]] = (
     judge_gaps,
     judge_k3s,
+    judge_published,
     judge_flannel,
     judge_vxlan,
     judge_peers,
@@ -87,9 +88,10 @@ def _view(snapshot: Snapshot, name: str, before: Diagnosis, overlay: Overlay) ->
     else:
         peers = peer_table(node, overlay, network)
     row = summarize_node(snapshot, name, peers)
-    facts = node_facts(snapshot, row, peers)
+    facts = node_facts(snapshot, row, peers, published=overlay.published)
     found = tuple(finding for rule in NODE_RULES for finding in rule(facts))
-    return NodeView(row, peers, found, facts.grace_ends)
+    graces = [at for at in (facts.grace_ends, facts.settled_at) if at is not None]
+    return NodeView(row, peers, found, min(graces, default=None))
 
 
 def _same_tables(new: NodeNetwork | None, old: NodeNetwork | None) -> bool:

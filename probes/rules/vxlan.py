@@ -4,34 +4,38 @@ What is right: flannel pkg/backend/vxlan/{vxlan,device}.go. The kernel holds the
 the device is up, and it belongs to no process (drivers/net/vxlan).
 """
 
-from collections.abc import Iterator
-from ipaddress import ip_network
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from probes.model.network import Link, Vxlan
-from probes.model.peers import public_ip
-from probes.model.summary.nodes import VXLAN_PORT
+from probes.model.kube import Node
+from probes.model.network import Link, NodeNetwork, Vxlan
+from probes.model.peers import overlay_device, public_ip
+from probes.model.summary.nodes import VXLAN_PORT, overlay_port
 from probes.rules.facts import NodeFacts
 from probes.rules.finding import Finding, Severity
 
-_OTHERS = {"vxlan": ("flannel-wg", "flannel-wg-v6"), "host-gw": ("flannel-wg", "flannel-wg-v6", "flannel.1")}
-_LEFTOVERS = {**_OTHERS, "wireguard": ("flannel.1", "flannel-v6.1")}
-"""Devices that another backend made, by the backend that runs now."""
+_MADE: Final = re.compile(r"flannel(-v6)?\.\d+|flannel-wg(-v6)?")
+"""Devices that flannel makes, whatever its backend."""
+_DOWN: Final = frozenset({"DOWN", "LOWERLAYERDOWN"})
+Links = Mapping[str, Link]
 
 
 def judge_vxlan(facts: NodeFacts) -> Iterator[Finding]:
     """Judge the VXLAN device of each address family; nothing where another backend runs or the links are not known."""
-    if facts.links is None:
+    links, network = facts.links, facts.network
+    if links is None or network is None:
         return
     for family, device in facts.devices.items():
-        link = facts.links.get(device)
+        link = links.get(device)
         if link is None:
             yield _missing(facts, device)
         elif not link.up:
             yield _down(facts, device, link)
         else:
-            yield from _judge_device(facts, family, link)
-    yield from _judge_port(facts)
-    yield from _judge_leftovers(facts)
+            yield from _judge_device(facts, links, family, link)
+    yield from _judge_port(facts, links, network)
+    yield from _judge_leftovers(facts, links, network)
 
 
 def _missing(facts: NodeFacts, device: str) -> Finding:
@@ -56,14 +60,16 @@ def _down(facts: NodeFacts, device: str, link: Link) -> Finding:
     )
 
 
-def _judge_device(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
+def _judge_device(facts: NodeFacts, links: Links, family: str, link: Link) -> Iterator[Finding]:
     """Hold a device that is up against what flannel published and was configured with."""
     if link.vxlan is not None:
         yield from _judge_numbers(facts, link, link.vxlan)
-        yield from _judge_underlay(facts, link, link.vxlan)
-        yield from _judge_local(facts, family, link, link.vxlan)
-    yield from _judge_mac(facts, family, link)
-    yield from _judge_address(facts, family, link)
+        yield from _judge_underlay(facts, links, link, link.vxlan)
+        yield from _judge_local(facts, links, link, link.vxlan)
+    if facts.node is not None:
+        yield from _judge_public_ip(facts, facts.node, links, family)
+        yield from _judge_mac(facts, facts.node, family, link)
+        yield from _judge_address(facts, facts.node, family, link)
 
 
 def _judge_numbers(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
@@ -71,7 +77,7 @@ def _judge_numbers(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Findi
     published = facts.node.flannel.vni if facts.node else None
     vni = published or (facts.net_conf.vni if facts.net_conf else None) or 1
     shown = facts.seen(f"ip -d link show {link.ifname}", f"vxlan id {vxlan.vni} dstport {vxlan.port}")
-    if vxlan.vni is not None and vxlan.vni != vni:
+    if vxlan.vni not in {None, vni}:
         yield facts.finding(
             "vxlan-vni-wrong",
             Severity.CRITICAL,
@@ -80,10 +86,10 @@ def _judge_numbers(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Findi
             facts.told(f"backend-data VNI {vni}"),
             refutes="the VNI of ip -d link show equals backend-data's in the Node's annotations",
         )
-    if facts.net_conf is None or vxlan.port is None:
+    if facts.net_conf is None:
         return  # another port may be meant
     port = facts.net_conf.port or VXLAN_PORT
-    if vxlan.port != port:
+    if vxlan.port not in {None, port}:
         yield facts.finding(
             "vxlan-port-wrong",
             Severity.CRITICAL,
@@ -96,13 +102,12 @@ def _judge_numbers(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Findi
         )
 
 
-def _judge_underlay(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
+def _judge_underlay(facts: NodeFacts, links: Links, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
     """Judge the device that the packets leave by."""
-    links = facts.links or {}
     lower = links.get(vxlan.underlay)
     if lower is None:
         return
-    if not lower.up or lower.operstate in {"DOWN", "LOWERLAYERDOWN"}:
+    if not lower.up or lower.operstate in _DOWN:
         yield facts.finding(
             "vxlan-underlay-down",
             Severity.CRITICAL,
@@ -111,8 +116,8 @@ def _judge_underlay(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Find
             refutes=f"ip link show {lower.ifname} has UP and LOWER_UP",
         )
         return
-    holder = next((one for one in links.values() if vxlan.local in {a.local for a in one.addresses}), None)
-    if vxlan.local and holder is not None and holder.ifname not in {lower.ifname, lower.master} and holder is not link:
+    holder = next((one for one in links.values() if vxlan.local in {a.local for a in one.addresses}), lower)
+    if holder.ifname not in {lower.ifname, lower.master}:
         yield facts.finding(
             "vxlan-underlay-wrong",
             Severity.WARNING,
@@ -123,25 +128,30 @@ def _judge_underlay(facts: NodeFacts, link: Link, vxlan: Vxlan) -> Iterator[Find
         )
 
 
-def _judge_local(facts: NodeFacts, family: str, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
-    """Judge the address that packets leave from, and the one that peers send to."""
-    held = {address.local for one in (facts.links or {}).values() for address in one.addresses}
-    if not held or facts.node is None:
-        return
-    flannel = facts.node.flannel
-    overwritten = flannel.public_ip_overwrite if family == "inet" else flannel.public_ipv6_overwrite
-    published = public_ip(facts.node, family)
-    shown = facts.seen(f"ip -d link show {link.ifname}", f"vxlan local {vxlan.local}")
-    if vxlan.local and vxlan.local not in held:
+def _held(links: Links) -> set[str]:
+    """List every address of the node; empty where its addresses were not observed."""
+    return {address.local for one in links.values() for address in one.addresses}
+
+
+def _judge_local(facts: NodeFacts, links: Links, link: Link, vxlan: Vxlan) -> Iterator[Finding]:
+    """Judge the address that packets leave from."""
+    held = _held(links)
+    if held and vxlan.local and vxlan.local not in held:
         yield facts.finding(
             "vxlan-local-gone",
             Severity.CRITICAL,
             f"{link.ifname} sends from {vxlan.local}, an address that no device of the node holds any more",
-            shown,
+            facts.seen(f"ip -d link show {link.ifname}", f"vxlan local {vxlan.local}"),
             facts.seen("ip addr", ", ".join(sorted(held))),
             refutes=f"ip addr shows {vxlan.local}",
         )
-    if published and not overwritten and published not in held:
+
+
+def _judge_public_ip(facts: NodeFacts, node: Node, links: Links, family: str) -> Iterator[Finding]:
+    """Judge the address that peers send to; one that somebody set is meant for a NAT and not held by the node."""
+    overwritten = node.flannel.public_ip_overwrite if family == "inet" else node.flannel.public_ipv6_overwrite
+    published, held = public_ip(node, family), _held(links)
+    if held and published not in {"", overwritten, *held}:
         yield facts.finding(
             "public-ip-stale",
             Severity.CRITICAL,
@@ -152,12 +162,9 @@ def _judge_local(facts: NodeFacts, family: str, link: Link, vxlan: Vxlan) -> Ite
         )
 
 
-def _judge_mac(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
-    if facts.node is None:
-        return
-    flannel = facts.node.flannel
-    published = flannel.vtep_mac if family == "inet" else flannel.vtep_mac_v6
-    if published and link.address and link.address.lower() != published:
+def _judge_mac(facts: NodeFacts, node: Node, family: str, link: Link) -> Iterator[Finding]:
+    published = node.flannel.vtep_mac if family == "inet" else node.flannel.vtep_mac_v6
+    if published and link.address.lower() not in {"", published}:
         yield facts.finding(
             "vxlan-mac-differs",
             Severity.CRITICAL,
@@ -168,36 +175,30 @@ def _judge_mac(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
         )
 
 
-def _judge_address(facts: NodeFacts, family: str, link: Link) -> Iterator[Finding]:
-    if facts.node is None:
+def _judge_address(facts: NodeFacts, node: Node, family: str, link: Link) -> Iterator[Finding]:
+    """Judge the device's own address: the first of the podCIDR, which peers name as the gateway to its pods."""
+    held = [address.local for address in link.addresses if address.scope != "link"]
+    if not held and facts.grace_ends is not None:
         return
-    for cidr in facts.node.pod_cidrs:
-        if (":" in cidr) != (family == "inet6"):
-            continue
-        try:
-            wanted = str(ip_network(cidr, strict=False).network_address)
-        except ValueError:
-            continue
-        held = [address.local for address in link.addresses if address.scope != "link"]
-        if wanted not in held and (held or facts.grace_ends is None):
+    for cidr in node.pod_cidrs:
+        wanted = cidr.partition("/")[0]
+        if (":" in cidr) == (family == "inet6") and wanted not in held:
+            shown = ", ".join(held) or "no address"
             yield facts.finding(
                 "vxlan-address-wrong",
                 Severity.WARNING,
-                f"{link.ifname} holds {', '.join(held) or 'no address'} instead of {wanted}, the podCIDR's own",
-                facts.seen(f"ip addr show {link.ifname}", ", ".join(held) or "no address"),
+                f"{link.ifname} holds {shown} instead of {wanted}, the podCIDR's own",
+                facts.seen(f"ip addr show {link.ifname}", shown),
                 facts.told(f"podCIDR {cidr}"),
                 refutes=f"ip addr show {link.ifname} shows {wanted}/{128 if ':' in wanted else 32}",
             )
 
 
-def _judge_port(facts: NodeFacts) -> Iterator[Finding]:
+def _judge_port(facts: NodeFacts, links: Links, network: NodeNetwork) -> Iterator[Finding]:
     """Judge the kernel's socket: a closed port follows from a missing device, and is not one without it."""
-    device = facts.devices.get("inet") or facts.devices.get("inet6")
-    if device is None or facts.row.port_open is not False:
+    if facts.row.port_open is not False:
         return
-    link = (facts.links or {}).get(device)
-    configured = facts.net_conf.port if facts.net_conf else None
-    port = (link.vxlan.port if link and link.vxlan else None) or configured or VXLAN_PORT
+    port = overlay_port(network, links.get(facts.row.overlay))
     yield facts.finding(
         "vxlan-port-not-listening",
         facts.once_started(Severity.CRITICAL),
@@ -207,23 +208,24 @@ def _judge_port(facts: NodeFacts) -> Iterator[Finding]:
     )
 
 
-def _judge_leftovers(facts: NodeFacts) -> Iterator[Finding]:
+def _judge_leftovers(facts: NodeFacts, links: Links, network: NodeNetwork) -> Iterator[Finding]:
     """Judge devices that another backend, or another VNI, left behind."""
-    links = facts.links or {}
-    names = [name for name in _LEFTOVERS.get(facts.row.backend, ()) if name in links]
-    if mine := set(facts.devices.values()):
-        names += [
-            name
-            for name, link in links.items()
-            if link.vxlan and name.startswith("flannel") and name not in mine | {"flannel-v6.1"}
-        ]
-    used = {route.dev for route in (facts.network.routes if facts.network else None) or ()}
-    for name in sorted(set(names)):
+    node = facts.node or Node(facts.name)
+    ours = {
+        "vxlan": {overlay_device(node, "inet"), overlay_device(node, "inet6")},
+        "wireguard": {"flannel-wg", "flannel-wg-v6"},
+        "host-gw": set(),
+    }.get(facts.row.backend)
+    if ours is None:
+        return
+    used = {route.dev for route in network.routes or ()}
+    for name in sorted(name for name in links.keys() - ours if _MADE.fullmatch(name)):
         busy = name in used
         yield facts.finding(
             "overlay-leftover-device",
             Severity.WARNING if busy else Severity.NOTE,
-            f"{name} was left by another backend than {facts.row.backend}" + (" and still has routes" if busy else ""),
+            f"{name} is none of {facts.row.backend}'s here: another backend or VNI left it"
+            + (", and routes still go by it" if busy else ""),
             facts.seen("ip -d link; ip route", f"{name}; routes by it: {'yes' if busy else 'none'}"),
             refutes=f"no device named {name}",
         )

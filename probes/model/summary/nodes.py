@@ -157,10 +157,16 @@ def _overlay_state(link: Link | None, *, known: bool) -> str:
     return "ok" if link.up else "down"
 
 
+def overlay_port(network: NodeNetwork, device: Link | None) -> int:
+    """Tell the UDP port of a node's overlay: its device's own, else the configured one, else the kernel's default."""
+    own = device.vxlan.port if device and device.vxlan else None
+    configured = network.net_conf.port if network.net_conf else None
+    return own or configured or VXLAN_PORT
+
+
 def _port_open(network: NodeNetwork, overlay: Link | None) -> bool | None:
     """Tell whether the overlay's UDP port is bound; the kernel binds it only while a VXLAN device is up."""
     if network.udp is None:
         return None
-    configured = network.net_conf.port if network.net_conf else None
-    port = (overlay.vxlan.port if overlay and overlay.vxlan else None) or configured or VXLAN_PORT
+    port = overlay_port(network, overlay)
     return any(socket.port == port for socket in network.udp)
