@@ -135,57 +135,49 @@ def _quote(facts: NodeFacts, peer: Peer, name: str) -> Evidence:
     return facts.seen(_COMMANDS[name], f"to {peer.peer}: expected {leg.expected}; found {leg.found or 'none'}")
 
 
+_CODES: Final = {
+    "all": ("peer-missing", Severity.CRITICAL),
+    "route missing": ("peer-route-missing", Severity.CRITICAL),
+    "route wrong": ("peer-route-wrong", Severity.CRITICAL),
+    "neighbour missing": ("peer-neighbor-missing", Severity.CRITICAL),
+    "neighbour wrong": ("peer-neighbor-not-permanent", Severity.WARNING),
+    "mac": ("peer-mac-stale", Severity.CRITICAL),
+    "FDB missing": ("peer-fdb-missing", Severity.CRITICAL),
+    "FDB twice": ("peer-fdb-duplicate", Severity.WARNING),
+    "FDB wrong": ("peer-fdb-wrong", Severity.CRITICAL),
+}
+"""By kind of damage: its code, and how bad it is."""
+_LATE: Final = frozenset({"all", "route missing", "neighbour missing", "FDB missing"})
+"""What flannel may yet make when it has only just started."""
+
+
 def _name(facts: NodeFacts, kind: str, names: list[str], first: Peer, evidence: tuple[Evidence, ...]) -> Finding:
     """Put one kind of damage into words."""
-    to = listed(names)
-    late = facts.once_started(Severity.CRITICAL)
-    bare = ", un-encapsulated" if first.family in facts.devices else ""
-    code, severity, said = {
-        "all": ("peer-missing", late, f"no route, neighbour or FDB entry for {to}: flannel here does not know of it"),
-        "route missing": (
-            "peer-route-missing",
-            late,
-            f"no route to the pods of {to}: packets for them leave by the default route{bare}",
-        ),
-        "route wrong": (
-            "peer-route-wrong",
-            Severity.CRITICAL,
-            f"the route to the pods of {to} goes elsewhere: {first.route.found}, expected {first.route.expected}",
-        ),
-        "neighbour missing": (
-            "peer-neighbor-missing",
-            late,
-            f"no permanent neighbour for {to}: the kernel asks for a MAC that nobody will tell",
-        ),
-        "neighbour wrong": (
-            "peer-neighbor-not-permanent",
-            Severity.WARNING,
-            f"the neighbour of {to} is not permanent ({first.neighbor.found}): it goes when it ages",
-        ),
-        "mac": (
-            "peer-mac-stale",
-            Severity.CRITICAL,
-            f"packets for {to} go to MAC {_mac(first.neighbor.found)}, published is {_mac(first.neighbor.expected)}: "
-            "they are dropped there without a word",
-        ),
-        "FDB missing": (
-            "peer-fdb-missing",
-            late,
-            f"no FDB entry for {to}: {facts.devices.get(first.family)} drops the packets (tx dropped)",
-        ),
-        "FDB twice": (
-            "peer-fdb-duplicate",
-            Severity.WARNING,
-            f"the FDB has a second destination for {to} ({first.fdb.found}): every packet is sent to both",
-        ),
-        "FDB wrong": (
-            "peer-fdb-wrong",
-            Severity.CRITICAL,
-            f"the FDB sends packets for {to} elsewhere: {first.fdb.found}, expected {first.fdb.expected}",
-        ),
-    }[kind]
+    code, severity = _CODES[kind]
+    if kind in _LATE:
+        severity = facts.once_started(severity)
+    said = _said(kind, listed(names), first, facts.devices.get(first.family, ""))
     refutes = "ip route, ip neigh and bridge fdb show what is expected"
     return facts.finding(code, severity, said, *evidence, refutes=refutes, about=tuple(names))
+
+
+def _said(kind: str, to: str, first: Peer, device: str) -> str:
+    """Say what is damaged and what that does; ``device``: the one that packets should leave by, if any."""
+    bare = ", un-encapsulated" if device else ""
+    old, new = _mac(first.neighbor.found), _mac(first.neighbor.expected)
+    return {
+        "all": f"no route, neighbour or FDB entry for {to}: flannel here does not know of it",
+        "route missing": f"no route to the pods of {to}: packets for them leave by the default route{bare}",
+        "route wrong": (
+            f"the route to the pods of {to} goes elsewhere: {first.route.found}, expected {first.route.expected}"
+        ),
+        "neighbour missing": f"no permanent neighbour for {to}: the kernel asks for a MAC that nobody will tell",
+        "neighbour wrong": f"the neighbour of {to} is not permanent ({first.neighbor.found}): it goes when it ages",
+        "mac": f"packets for {to} go to MAC {old}, published is {new}: they are dropped there without a word",
+        "FDB missing": f"no FDB entry for {to}: {device} drops the packets (tx dropped)",
+        "FDB twice": f"the FDB has a second destination for {to} ({first.fdb.found}): every packet is sent to both",
+        "FDB wrong": f"the FDB sends packets for {to} elsewhere: {first.fdb.found}, expected {first.fdb.expected}",
+    }[kind]
 
 
 def judge_directions(snapshot: Snapshot, views: Mapping[str, NodeView]) -> Iterator[Finding]:
