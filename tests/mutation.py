@@ -90,8 +90,15 @@ class Check:
         """Have generated tests take the same examples every time, however slowly a busy machine makes them."""
         from hypothesis import HealthCheck, settings  # noqa: PLC0415 - not before pytest has seen it
 
-        unhurried = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-        settings.register_profile("mutation", derandomize=True, database=None, max_examples=GENERATED, **unhurried)
+        every = list(HealthCheck)
+        settings.register_profile(
+            "mutation",
+            derandomize=True,
+            database=None,
+            deadline=None,
+            max_examples=GENERATED,
+            suppress_health_check=every,
+        )
         settings.load_profile("mutation")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
