@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.geometry import Region
 
 from lab.cluster import LabCluster
 from probes.model.flux import ObjectRef
@@ -70,14 +71,13 @@ async def test_unchanged_paints_nothing() -> None:
     """A look that finds everything as it was repaints no row of any pane."""
     async with shown(without_vxlan(healthy())) as screen:
         painted: list[object] = []
-        original = Lines.render_line
 
-        def spying(self: Lines, y: int) -> object:
-            painted.append((self, y))
-            return original(self, y)
+        def spying(self: Lines, *regions: Region, **options: bool) -> Lines:
+            painted.append((self, regions))
+            return super(Lines, self).refresh(*regions, **options)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Lines, "render_line", spying)
+            patch.setattr(Lines, "refresh", spying)
             before = screen.app.diagnosis.snapshot
             same = fold(before, [Observed("node/samwise", AT, before.networks["samwise"])])
             await screen.tell(same)

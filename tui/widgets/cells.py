@@ -1,7 +1,8 @@
 """Cells of a table: what they say at a moment, how that fits, and how it sorts."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from tui.format import Glyphs, Span, cut, natural, width
 
@@ -31,7 +32,7 @@ def spans_of(cell: Cell, now: float) -> tuple[Span, ...]:
     return (cell.show(cell.at, now),) if isinstance(cell, Ticking) else cell
 
 
-def fit_spans(spans: Sequence[Span], cells: int, glyphs: Glyphs, *, right: bool = False) -> list[Span]:
+def fit_spans(spans: Sequence[Span], cells: int, glyphs: Glyphs, *, right: bool = False) -> tuple[Span, ...]:
     """Make spans take exactly ``cells``: what is cut leaves a mark, wherever the cut falls.
 
     The blank that fills up has the tone of plain text, so that it joins what stands beside it.
@@ -48,7 +49,11 @@ def fit_spans(spans: Sequence[Span], cells: int, glyphs: Glyphs, *, right: bool 
         if room <= 0:
             break
     blank = Span(" " * room)
-    return [blank, *taken] if right else [*taken, blank]
+    return (blank, *taken) if right else (*taken, blank)
+
+
+fit_cell: Final = lru_cache(maxsize=4096)(fit_spans)
+"""The same for the cells of tables: a thousand rows say the same few hundred things, again and again."""
 
 
 def sort_value(cell: Cell) -> tuple[Any, ...]:

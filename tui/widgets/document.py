@@ -1,6 +1,6 @@
 """Document: blocks laid out one under another for the width there is, with sections to jump to and text to find."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from re import Pattern
 from typing import ClassVar, Final
 
@@ -166,7 +166,7 @@ class Document(Lines):
             parts.append((text, self.tones.style(tone, selected=is_cursor)))
         return self.strip(parts, self.tones.style("text", selected=is_cursor))
 
-    def _marked(self, spans: list[Span]) -> Iterator[Span]:
+    def _marked(self, spans: Sequence[Span]) -> Iterator[Span]:
         """Mark what is looked for, also where it goes across spans."""
         if self.wanted is None:
             yield from spans
@@ -188,7 +188,7 @@ class Document(Lines):
 
     def draw_header(self) -> Strip:
         """Draw nothing: everything scrolls."""
-        return Strip.blank(self.cells)
+        return Strip.blank(self.size.width)
 
     def moved(self) -> None:
         """Tell what the cursor is on."""

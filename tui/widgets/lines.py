@@ -1,40 +1,18 @@
-"""Lines: a scrolled list of lines under a fixed header, which repaints as few cells as it can.
+"""Lines: a scrolled list of lines under a fixed header, which draws as few of them as it can."""
 
-A line is refreshed only where it differs from what is on the screen, and no frame is added while earlier ones still
-wait for a slow terminal: then the newest state is painted once, later.
-"""
-
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.format import UNICODE, Glyphs, Span, cut
-from tui.widgets.narrow import NarrowApp, differences
-from tui.widgets.tones import Tones
-
-RETRY: Final = 0.1
-"""Seconds until a frame that was held back is tried again."""
-_WAITING_FRAMES: Final = 1
-
-
-def is_congested(app: App[Any]) -> bool:
-    """Tell whether the terminal is behind: frames wait in the queue of Textual's writer thread.
-
-    The queue holds 30; a full one would block the event loop and with it every watch. It is private, so whatever is
-    missing counts as no queue at all.
-    """
-    writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
-    waiting: Callable[[], int] | None = getattr(getattr(writer, "_queue", None), "qsize", None)
-    return waiting is not None and waiting() > _WAITING_FRAMES
-
+from tui.format import UNICODE, Glyphs, Span, cut, width
+from tui.widgets.tones import Tones, tones_of
 
 _KEYS: Final[list[BindingType]] = [
     Binding("down,j", "move(1)", "Down", show=False, id="lines.down"),
@@ -78,12 +56,11 @@ class Lines(ScrollView, can_focus=True):
         self.cursor = 0
         self._placeholder: Span | None = None
         self._tones: Tones | None = None
-        self._on_screen: dict[int, Strip] = {}
-        self._dirty: set[int] = set()
-        self._is_waiting = False
+        self._drawn_lines: dict[int, Strip] = {}
+        """What each line of the widget shows; whatever changes it says so to ``repaint``."""
 
     def draw(self, index: int) -> Strip:
-        """Draw the line of an index that exists, as wide as the widget."""
+        """Draw the line of an index that exists: ``cells`` of it, and blank where the scrollbar may stand."""
         raise NotImplementedError
 
     def draw_header(self) -> Strip:
@@ -108,7 +85,7 @@ class Lines(ScrollView, can_focus=True):
     def tones(self) -> Tones:
         """The styles of the active theme on this widget's background."""
         if self._tones is None:
-            self._tones = Tones(self.app.theme_variables, self.rich_style)
+            self._tones = tones_of(self)
         return self._tones
 
     @property
@@ -140,9 +117,21 @@ class Lines(ScrollView, can_focus=True):
         """Tell the indexes of the lines on the screen."""
         return range(self.top, min(self.count(), self.top + self.page))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Give lines as they were drawn; Textual's own way would style, filter and copy each of them anew."""
+        strips = [self._drawn_line(y) for y in range(crop.y, crop.bottom)]
+        if (crop.x, crop.width) != (0, self.size.width):
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
-        """Draw a line of the screen."""
-        strip = self._on_screen[y] = self._line(y)
+        """Give one line as it was drawn."""
+        return self._drawn_line(y)
+
+    def _drawn_line(self, y: int) -> Strip:
+        strip = self._drawn_lines.get(y)
+        if strip is None:
+            strip = self._drawn_lines[y] = self._line(y)
         return strip
 
     def _line(self, y: int) -> Strip:
@@ -155,49 +144,26 @@ class Lines(ScrollView, can_focus=True):
         if self._placeholder and not self.count() and y == self.HEADER:
             said = cut(" " + self._placeholder.text, self.cells, self.glyphs)
             return self.strip([(said, self.tones.style(self._placeholder.tone))], style)
-        return Strip.blank(self.cells, style)
+        return Strip.blank(self.size.width, style)
 
     def strip(self, parts: Iterable[tuple[str, Style]], ground: Style) -> Strip:
         """Make a strip as wide as the widget of texts that hold no control characters any more."""
-        return make_strip(parts, ground, self.cells)
+        return make_strip(parts, ground, self.size.width)
 
     def repaint(self, indexes: Iterable[int] | None = None) -> None:
-        """Bring lines to the screen as soon as it can take them: those of some indexes, or everything."""
-        if indexes is None:
-            self._dirty.update(range(self.size.height))
-        else:
-            top = self.top - self.HEADER
-            self._dirty.update(index - top for index in indexes if self.top <= index < self.top + self.page)
-        self._flush()
-
-    def _flush(self) -> None:
-        if not self._dirty or not self.is_attached or self._is_waiting:
+        """Draw lines anew, those of some indexes or all: the screen is told of those that came out differently."""
+        if not self.is_attached:
             return
-        if is_congested(self.app):
-            self._is_waiting = True
-            self.set_timer(RETRY, self._retry)
-            return
-        height = self.size.height
-        regions = [region for y in self._dirty if y < height for region in self._changed(y)]
-        self._dirty.clear()
-        if regions:
-            self.refresh(*regions)
+        height, top = self.size.height, self.top - self.HEADER
+        lines = range(height) if indexes is None else (index - top for index in {*indexes} & {*self.in_view()})
+        changed = [y for y in lines if self._redraw(y)]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
-    def _retry(self) -> None:
-        self._is_waiting = False
-        self._flush()
-
-    def _changed(self, y: int) -> list[Region]:
-        """Find where a line differs from what is on the screen."""
-        shown, strip = self._on_screen.get(y), self._line(y)
-        if shown is strip:
-            return []
-        if shown is None or shown.cell_length != strip.cell_length:
-            return [Region(0, y, self.cells, 1)]
-        ranges = differences(shown, strip)
-        if ranges and not isinstance(self.app, NarrowApp):
-            ranges = [(0, ranges[-1][1])]
-        return [Region(start, y, end - start, 1) for start, end in ranges]
+    def _redraw(self, y: int) -> bool:
+        before, strip = self._drawn_lines.get(y), self._line(y)
+        self._drawn_lines[y] = strip
+        return before is not strip and before != strip
 
     def resize_to(self, count: int) -> None:
         """Tell Textual how many lines there are to scroll through."""
@@ -241,11 +207,12 @@ class Lines(ScrollView, can_focus=True):
         """Forget the colours of another theme."""
         super().notify_style_update()
         self._tones = None
+        self._drawn_lines.clear()
         self.forget_strips()
 
     def on_resize(self, _event: Resize) -> None:
         """Lay out for another size."""
-        self._on_screen.clear()
+        self._drawn_lines.clear()
         self.forget_strips()
         self.resize_to(self.count())
         self.show_cursor()
@@ -253,11 +220,11 @@ class Lines(ScrollView, can_focus=True):
 
     def on_focus(self) -> None:
         """Show whose keys these are."""
-        self.repaint((self.cursor,))
+        self.repaint()
 
     def on_blur(self) -> None:
         """Show that the keys are another's now."""
-        self.repaint((self.cursor,))
+        self.repaint()
 
     def on_click(self, event: Click) -> None:
         """Put the cursor where the click was; a second click opens."""
@@ -299,12 +266,16 @@ class Lines(ScrollView, can_focus=True):
 
 
 def make_strip(parts: Iterable[tuple[str, Style]], ground: Style, cells: int) -> Strip:
-    """Join texts of equal style into as few segments as there can be: each costs some 40 bytes on the wire."""
+    """Join texts of equal style into as few segments as there can be, as wide as is wanted."""
     joined: list[tuple[str, Style]] = []
+    used = 0
     for text, style in parts:
+        used += width(text)
         if joined and joined[-1][1] == style:
             joined[-1] = (joined[-1][0] + text, style)
         elif text:
             joined.append((text, style))
-    strip = Strip([Segment(text, style) for text, style in joined])
-    return strip.adjust_cell_length(cells, ground).simplify()
+    if used < cells:
+        joined.append((" " * (cells - used), ground))
+    strip = Strip([Segment(text, style) for text, style in joined], max(used, cells))
+    return strip if used <= cells else strip.crop(0, cells)

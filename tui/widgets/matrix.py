@@ -174,7 +174,7 @@ class Matrix(Lines):
         columns = self._columns
         style = self.tones.style("header")
         corner = f"<{columns.start}" if columns.start else self.corner
-        labels = fit_spans((Span(corner, "accent" if columns.start else "header"),), self._label_width, self.glyphs)
+        labels = [*fit_spans((Span(corner, "accent" if columns.start else "header"),), self._label_width, self.glyphs)]
         for place in columns:
             tone = "accent" if place == self.column and self.has_focus else "header"
             labels.append(Span(" " * GAP, "header"))

@@ -134,8 +134,8 @@ def _arrow(hop: Hop, arrow: int, glyphs: Glyphs, pen: _Pen) -> Sequence[Part]:
 
 
 def _one_under_another(hops: Sequence[Hop], cells: int, glyphs: Glyphs, pen: _Pen) -> Iterator[Line]:
-    titles = max(width(hop.title) for hop in hops)
-    values = max(width(_value(hop, glyphs).text) for hop in hops)
+    values = min(max(width(_value(hop, glyphs).text) for hop in hops), cells // 2)
+    titles = min(max(width(hop.title) for hop in hops), cells - values - 7)
     margin = 3 + titles + 2 + values + 2
     for place, hop in enumerate(hops):
         is_last = place == len(hops) - 1

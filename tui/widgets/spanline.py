@@ -1,4 +1,4 @@
-"""Span line: a fixed number of lines of spans, of which only what differs is sent to the terminal."""
+"""Span line: a fixed number of lines of spans, of which only those that differ are drawn."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,8 @@ from textual.widget import Widget
 
 from tui.format import UNICODE, Glyphs, Span
 from tui.widgets.cells import fit_spans
-from tui.widgets.lines import RETRY, is_congested, make_strip
-from tui.widgets.narrow import differences
-from tui.widgets.tones import Tones
+from tui.widgets.lines import make_strip
+from tui.widgets.tones import Tones, tones_of
 
 
 class SpanLines(Widget):
@@ -36,9 +35,8 @@ class SpanLines(Widget):
         self.glyphs = glyphs
         self._ground = ground
         self._lines: tuple[tuple[Span, ...], ...] = ()
-        self._shown: dict[int, Strip] = {}
+        self._drawn: dict[int, Strip] = {}
         self._tones: Tones | None = None
-        self._is_waiting = False
 
     @property
     def lines(self) -> tuple[tuple[Span, ...], ...]:
@@ -50,26 +48,37 @@ class SpanLines(Widget):
         made = tuple(tuple(line) for line in lines)
         if made == self._lines:
             return
-        is_taller = len(made) != len(self._lines)
-        self._lines = made
-        if is_taller:
-            self._shown.clear()
+        before, self._lines = self._lines, made
+        if len(made) != len(before):
+            self._drawn.clear()
             self.refresh(layout=True)
-        else:
-            self._repaint()
+            return
+        changed = [y for y, (old, new) in enumerate(zip(before, made, strict=True)) if old != new]
+        for y in changed:
+            self._drawn.pop(y, None)
+        self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
         """Take a line of the screen for each line."""
         return len(self._lines)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Give lines as they were drawn."""
+        strips = [self.render_line(y) for y in range(crop.y, crop.bottom)]
+        if (crop.x, crop.width) != (0, self.size.width):
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
-        """Draw one line."""
-        strip = self._shown[y] = self._draw(y)
+        """Draw one line, or take what was drawn of it."""
+        strip = self._drawn.get(y)
+        if strip is None:
+            strip = self._drawn[y] = self._draw(y)
         return strip
 
     def _draw(self, y: int) -> Strip:
         if self._tones is None:
-            self._tones = Tones(self.app.theme_variables, self.rich_style)
+            self._tones = tones_of(self)
         ground = self._tones.style(self._ground)
         if y >= len(self._lines):
             return Strip.blank(self.size.width, ground)
@@ -77,33 +86,12 @@ class SpanLines(Widget):
         styles = [(text, self._tones.style(tone if tone != "text" else self._ground)) for text, tone in fitted]
         return make_strip(styles, ground, self.size.width)
 
-    def _repaint(self) -> None:
-        if not self.is_attached or self._is_waiting or not self.size.width:
-            return
-        if is_congested(self.app):
-            self._is_waiting = True
-            self.set_timer(RETRY, self._retry)
-            return
-        regions = []
-        for y in range(len(self._lines)):
-            shown, strip = self._shown.get(y), self._draw(y)
-            if shown is None or shown.cell_length != strip.cell_length:
-                regions.append(Region(0, y, self.size.width, 1))
-            else:
-                regions.extend(Region(start, y, end - start, 1) for start, end in differences(shown, strip))
-        if regions:
-            self.refresh(*regions)
-
-    def _retry(self) -> None:
-        self._is_waiting = False
-        self._repaint()
-
     def notify_style_update(self) -> None:
         """Forget the colours of another theme."""
         super().notify_style_update()
         self._tones = None
-        self._shown.clear()
+        self._drawn.clear()
 
     def on_resize(self) -> None:
         """Forget what was drawn for another width."""
-        self._shown.clear()
+        self._drawn.clear()

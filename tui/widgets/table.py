@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.format import UNICODE, Glyphs, Span, cut, fit, width
-from tui.widgets.cells import Cell, Row, Ticking, fit_spans, sort_value, spans_of
+from tui.widgets.cells import Cell, Row, Ticking, fit_cell, sort_value, spans_of
 from tui.widgets.columns import GAP, Column, Layout, lay_out
 from tui.widgets.lines import Lines
 
@@ -225,7 +225,7 @@ class Table(Lines):
         for place, (i, cells) in enumerate(self.layout_now.shown):
             if place:
                 parts.append((" " * GAP, ground))
-            fitted = fit_spans(spans_of(row.cells[i], self.now), cells, self.glyphs, right=self.columns[i].right)
+            fitted = fit_cell(spans_of(row.cells[i], self.now), cells, self.glyphs, right=self.columns[i].right)
             parts.extend((text, style(tone)) for text, tone in fitted)
         return self.strip(parts, ground)
 
@@ -247,9 +247,8 @@ class Table(Lines):
             return strip
         mark = f" +{layout.hidden}{self.glyphs.ellipsis}"
         room = max(0, self.cells - width(mark))
-        return Strip.join([strip.crop(0, room), self.strip([(mark, self.tones.style("accent"))], style)]).crop(
-            0, self.cells
-        )
+        tail = self.strip([(mark, self.tones.style("accent"))], style)
+        return Strip.join([strip.crop(0, room), tail]).crop(0, self.size.width)
 
     def moved(self) -> None:
         """Tell which row the cursor is on."""

@@ -1,21 +1,22 @@
 """Tones as styles: the only place where a theme meets a piece of text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
+from rich.segment import Segment
 from rich.style import Style
-from textual.app import App
 from textual.color import Color
-from textual.content import Content
-
-from tui.format import Span
+from textual.filter import LineFilter
+from textual.widget import Widget
 
 
 class Tones:
     """The styles of all tones on one base style, plain and under the cursor."""
 
-    def __init__(self, variables: Mapping[str, str], base: Style) -> None:
+    def __init__(self, variables: Mapping[str, str], base: Style, filters: Sequence[LineFilter] = ()) -> None:
+        """Take Textual's ``filters``, such as the one that leaves colours out: our widgets apply them here."""
         self._variables = variables
         self._base = base
+        self._filters = filters
         self._cursor = self._own("selection")
         self._cache: dict[tuple[str, bool], Style] = {}
 
@@ -26,8 +27,14 @@ class Tones:
             found = self._base + self._own(tone)
             if selected:  # a theme whose selection names a text colour wants it for every tone
                 found += self._cursor
-            self._cache[tone, selected] = found
+            found = self._cache[tone, selected] = self._filtered(found)
         return found
+
+    def _filtered(self, style: Style) -> Style:
+        ground = Color.from_rich_color(style.bgcolor)
+        for each in self._filters:
+            style = each.apply([Segment("x", style)], ground)[0].style or Style.null()
+        return style
 
     def _own(self, tone: str) -> Style:
         color, ground = (self._variables.get(f"tone-{tone}{part}") for part in ("", "-background"))
@@ -38,11 +45,6 @@ class Tones:
         )
 
 
-def content(spans: Iterable[Span], app: App[object]) -> Content:
-    """Make Content of spans for Textual's own widgets; nothing in their texts is read as markup."""
-    known = app.theme_variables
-    parts: list[tuple[str, str]] = []
-    for text, tone in spans:
-        names = (f"tone-{tone}-style", f"tone-{tone}")
-        parts.append((text, " ".join(f"${name}" for name in names if name in known)))
-    return Content.assemble(*parts)
+def tones_of(widget: Widget) -> Tones:
+    """Make the tones of the active theme on a widget's background."""
+    return Tones(widget.app.theme_variables, widget.rich_style, widget.get_line_filters())
