@@ -25,7 +25,7 @@ def shell(line: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-@pytest.mark.parametrize("command", ["status", "status -o json", "watch --for 5s"])
+@pytest.mark.parametrize("command", ["status", "status -o json", "watch --for 30s"])
 def test_a_closed_output_is_said(command: str) -> None:
     """With standard output closed nothing was shown, so the status is 3 and stderr has one sentence."""
     done = shell(f'"$@" {command} >&-')
@@ -36,7 +36,7 @@ def test_a_closed_output_is_said(command: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-@pytest.mark.parametrize("command", ["status", "watch --for 5s"])
+@pytest.mark.parametrize("command", ["status", "watch --for 30s"])
 def test_a_full_disk_is_said(command: str) -> None:
     """An output that takes nothing is named as the reason, not taken for a cluster with warnings."""
     done = shell(f'"$@" {command} >/dev/full')
@@ -44,7 +44,7 @@ def test_a_full_disk_is_said(command: str) -> None:
     assert done.stderr.decode() == "underlay: standard output cannot be written: No space left on device\n"
 
 
-@pytest.mark.parametrize("command", ["status", "watch --for 5s"])
+@pytest.mark.parametrize("command", ["status", "watch --for 30s"])
 def test_a_reader_that_leaves_is_no_error(command: str) -> None:
     """When head or a pager has gone, underlay ends without a word, as other commands do."""
     done = shell(f'{{ "$@" {command}; echo "status $?" >&2; }} | true')
