@@ -22,6 +22,13 @@ def _there(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -
     return ("held", f"{link.ifname} is there") if isinstance(link, Link) else link
 
 
+def _gone(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
+    link = _link(network, condition)
+    if isinstance(link, Link):
+        return "waiting", f"{link.ifname} is still there"
+    return link if network.links is None else ("held", "there is no such link")
+
+
 def _mtu(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
     link = _link(network, condition)
     if not isinstance(link, Link):
@@ -36,6 +43,15 @@ def _larger(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) 
     if link.mtu is None:
         return "unknown", "its MTU is not known"
     return ("held" if link.mtu > int(condition.args["mtu"]) else "waiting"), f"MTU {link.mtu}"
+
+
+def _netns_mtu(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
+    if network.pod_netns is None:
+        return "unknown", network.unassessed.get("pod_netns", "its pods' networks are not known")
+    found = next((pod for pod in network.pod_netns if pod.name == condition.args["netns"]), None)
+    if found is None:
+        return "waiting", "there is no such network"
+    return ("held" if str(found.mtu) == condition.args["mtu"] else "waiting"), f"MTU {found.mtu}"
 
 
 def _offload(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
@@ -112,8 +128,10 @@ def _routes_clean(_: Sight, __: Condition, network: NodeNetwork, view: NodeView)
 
 LINK_KINDS: Final[Mapping[str, Kind]] = {
     "link-there": Kind("{ifname} is on {node}", of_network(_there), ("ifname",)),
+    "link-gone": Kind("{ifname} is not on {node}", of_network(_gone), ("ifname",)),
     "link-mtu": Kind("{ifname} on {node} has MTU {mtu}", of_network(_mtu), ("ifname", "mtu")),
     "link-larger": Kind("{ifname} on {node} has a larger MTU than {mtu}", of_network(_larger), ("ifname", "mtu")),
+    "netns-mtu": Kind("the pod's network {netns} on {node} has MTU {mtu}", of_network(_netns_mtu), ("netns", "mtu")),
     "mss-below": Kind(
         "an MSS of {mss} is less than {ifname} on {node} gives by itself", of_network(_mss_below), ("ifname", "mss")
     ),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from probes.model.flux import SOURCE_KINDS, FluxObject
+from probes.model.secrets import SecretObject
 from runbooks.kinds import Judged, Kind, api_trouble
 from runbooks.sight import Condition, Sight, Stood
 
@@ -34,7 +35,19 @@ def _flux_ready(sight: Sight, condition: Condition) -> Judged:
     return ("held" if status == "True" else "waiting"), f"Ready is {status}, {found.revision or 'no revision'}"
 
 
-def _fails(item: FluxObject) -> bool:
+def _flux_handled(sight: Sight, condition: Condition) -> Judged:
+    args = condition.args
+    if why := api_trouble(sight, f"flux/{args['kind']}"):
+        return "unknown", why
+    found = sight.diagnosis.snapshot.flux.get(_key(args))
+    if found is None:
+        return "waiting", "there is no such object"
+    handled = found.handled_at == args["stamp"]
+    return ("held" if handled else "waiting"), f"last handled: {found.handled_at or 'none yet'}"
+
+
+def fails(item: FluxObject) -> bool:
+    """Tell whether a Flux source cannot be fetched now; one that is suspended is not tried."""
     return item.ref.kind in SOURCE_KINDS and not item.suspended and item.condition("FetchFailed") is not None
 
 
@@ -49,10 +62,16 @@ def _sources_safe(sight: Sight, condition: Condition) -> Judged:
         state = sight.diagnosis.snapshot.source(name)
         if state.status not in {"ok", "absent"}:
             return "unknown", state.reason or f"the API has not told {name.removeprefix('kube/')} yet"
-    failing = tuple(sorted(key for key, item in sight.diagnosis.snapshot.flux.items() if _fails(item)))
+    failing = tuple(sorted(key for key, item in sight.diagnosis.snapshot.flux.items() if fails(item)))
     if failing:
         return Stood("waiting", f"source-controller is there, and {', '.join(failing[:3])} cannot be fetched", failing)
     return "held", "every source was fetched"
+
+
+def unsynced(item: SecretObject) -> bool:
+    """Tell whether an ExternalSecret says that it is not in sync."""
+    ready = next((each for each in item.conditions if each.type == "Ready"), None)
+    return item.ref.kind == "ExternalSecret" and ready is not None and ready.status != "True"
 
 
 def _secret_synced(sight: Sight, condition: Condition) -> Judged:
@@ -75,6 +94,12 @@ OBJECT_KINDS: Final[Mapping[str, Kind]] = {
     "flux-ready": Kind(
         "{kind} {namespace}/{name} is Ready, the request handled",
         _flux_ready,
+        ("kind", "namespace", "name", "stamp"),
+        of_node=False,
+    ),
+    "flux-handled": Kind(
+        "the request to {kind} {namespace}/{name} was handled",
+        _flux_handled,
         ("kind", "namespace", "name", "stamp"),
         of_node=False,
     ),

@@ -213,6 +213,18 @@ def _found(sight: Sight, condition: Condition) -> Judged:
     return swapped.get(found.state, found.state), found.seen
 
 
+def _fixed(sight: Sight, condition: Condition) -> Judged:
+    """Judge what the plan found on the node and is to clear, from what the node and the API said since."""
+    if why := stale(sight, condition.node) or api_trouble(sight, "nodes"):
+        return "unknown", why
+    wanted = set(condition.args["findings"].split())
+    mine = [e for e in findings_of(sight.diagnosis) if condition.node in {e.subject.name, *e.about}]
+    if blind := [each.summary for each in mine if each.code == "node-unassessed"]:
+        return "unknown", blind[0]
+    left = tuple(sorted({each.code for each in mine if each.code in wanted}))
+    return Stood("waiting", f"still there: {', '.join(left)}", left) if left else ("held", "nothing of it is left")
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "unit-active": Kind("k3s is active on {node}", of_network(_unit_active)),
     "unit-restarted": Kind("k3s is active on {node} under a new InvocationID", of_network(_unit_restarted)),
@@ -234,6 +246,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "cleared-everywhere": Kind("{finding} is found nowhere any more", _cleared, ("finding",), of_node=False),
     "found": Kind("{finding} is found on {node}", _found, ("finding",)),
     "found-anywhere": Kind("{finding} is found", _found, ("finding",), of_node=False),
+    "fixed": Kind("{node} has none of {findings} any more", _fixed),
     **LINK_KINDS,
     **OBJECT_KINDS,
 }

@@ -13,6 +13,8 @@ from runbooks.actions import Target
 from runbooks.parameters import PlanError, Value, written
 from runbooks.runbook import HOLE, Order
 
+_NETNS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+
 
 class Found(msgspec.Struct, frozen=True):
     """What was read besides the diagnosis, to plan by it."""
@@ -50,9 +52,20 @@ def node_facts(diagnosis: Diagnosis, name: str, found: Found) -> dict[str, str]:
         "kernel": node.kernel_version if node else "",
         "version": row.version,
         "pod-network": conf.network if conf and not conf.ipv6_network.strip(":/0") else "",
+        "source-controller-netns": _netns(diagnosis, name, "source-controller"),
         **{f"host.{key}": value for key, value in host.items()},
     }
     return {key: str(value) for key, value in facts.items() if value not in {None, ""}}
+
+
+def _netns(diagnosis: Diagnosis, node: str, app: str) -> str:
+    """Find the network namespace of an app's pod on a node, by the pod's address; empty where it is not known."""
+    network = diagnosis.snapshot.networks.get(node)
+    ips = {ip for pod in diagnosis.places.watched if (pod.node, pod.app) == (node, app) for ip in pod.ips}
+    for netns in (network.pod_netns if network else None) or ():
+        if ips & {address.local for address in netns.addresses} and _NETNS.fullmatch(netns.name):
+            return netns.name
+    return ""
 
 
 def object_facts(diagnosis: Diagnosis, target: Target) -> dict[str, str]:
@@ -61,14 +74,15 @@ def object_facts(diagnosis: Diagnosis, target: Target) -> dict[str, str]:
     key = f"{target.kind}/{target.namespace}/{target.name}"
     flux = diagnosis.snapshot.flux.get(key)
     if flux is not None:
-        source = flux.source or flux.ref
+        scheme, host = _parts(flux.url)
         told: dict[str, str] = {
             "url": flux.url,
-            "host": urlsplit(flux.url).hostname or "",
+            "host": host,
+            "scheme": scheme,
+            "web": f"https://{host}/v2/" if scheme == "oci" else flux.url if scheme in {"http", "https"} else "",
             "secret": flux.secret,
             "revision": flux.revision,
             "interval": "" if flux.interval is None else f"{flux.interval:g}s",
-            "source": f"{source.kind}/{source.namespace}/{source.name}",
         }
         facts |= {name: value for name, value in told.items() if value}
     secret = diagnosis.snapshot.secrets.get(key)
@@ -77,6 +91,16 @@ def object_facts(diagnosis: Diagnosis, target: Target) -> dict[str, str]:
         facts |= {"target": secret.target} if secret.target else {}
         facts |= {"store": secret.store.name} if secret.store else {}
     return facts
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Give a URL's scheme, and its host with the port that it names; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", ""
+    return parts.scheme, f"{parts.hostname}:{port}" if port else parts.hostname or ""
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 from probes.model.flux import ObjectRef
 from probes.model.text import clean
 from probes.rules.finding import Diagnosis
+from runbooks.about_objects import fails, unsynced
 from runbooks.actions import Target
 from runbooks.runbook import Parameter, Runbook, seconds
 from runbooks.sight import findings_of
@@ -20,6 +21,8 @@ Value = str | int | float | bool | tuple[str, ...] | Target | tuple[Target, ...]
 _LONGEST: Final = 500
 _PATH: Final = re.compile(r"/[A-Za-z0-9._@+:=/-]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_URL: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
+"""What RFC 3986 allows in a URL, but for the apostrophe."""
 _WORD: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 
 
@@ -77,10 +80,18 @@ def _by_finding(parameter: Parameter, diagnosis: Diagnosis, before: Mapping[str,
 
 def suggested(runbook: Runbook, parameter: Parameter, diagnosis: Diagnosis) -> tuple[str, ...]:
     """Tell what the diagnosis suggests for a parameter."""
-    if parameter.source == "all-nodes":
-        return tuple(diagnosis.views)
-    if parameter.source == "source-controller":
-        return diagnosis.places.controller("source-controller")[:1]
+    match parameter.source:
+        case "all-nodes":
+            return tuple(diagnosis.views)
+        case "source-controller":
+            return diagnosis.places.controller("source-controller")[:1]
+        case "stuck-controller":
+            stuck = any(fails(each) for each in diagnosis.snapshot.flux.values())
+            return diagnosis.places.controller("source-controller")[:1] if stuck else ()
+        case "failing-sources":
+            return tuple(sorted(key for key, each in diagnosis.snapshot.flux.items() if fails(each)))
+        case "unsynced-secrets":
+            return tuple(sorted(key for key, each in diagnosis.snapshot.secrets.items() if unsynced(each)))
     subjects = [
         subject for finding in findings_of(diagnosis) if finding.code in runbook.fixes for subject in (finding.subject,)
     ]
@@ -186,6 +197,8 @@ def _is_host(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
+    if not _URL.fullmatch(text):
+        return False
     try:
         parts = urlsplit(text)
         host, password = parts.hostname, parts.password

@@ -19,7 +19,19 @@ from runbooks.facts import Facts, Found, fill, order_nodes
 from runbooks.gates import stood
 from runbooks.outlook import by_hand, consents, reordered, warnings
 from runbooks.parameters import PlanError, Value, nodes_of, plain, resolve
-from runbooks.runbook import FOUND, ConditionTemplate, GateTemplate, Group, Only, Order, Runbook, StepTemplate, seconds
+from runbooks.runbook import (
+    COPIES,
+    EACH,
+    FOUND,
+    ConditionTemplate,
+    GateTemplate,
+    Group,
+    Only,
+    Order,
+    Runbook,
+    StepTemplate,
+    seconds,
+)
 from runbooks.sight import Condition, Gate, Sight, Stood, finding_key, findings_of
 
 
@@ -171,7 +183,16 @@ def _drafts(
         each: tuple[Value, ...] = order_nodes(nodes_of(value), order, diagnosis, found)
     else:
         each = tuple(one for one in value if isinstance(one, Target)) if isinstance(value, tuple) else ()
-    return [(step, {**values, group.each: one}) for one in each for step in group.steps]
+    scopes = [{**values, group.each: one} for one in each]
+    return [(step, inner) for scope in scopes for step in group.steps for inner in _each(step, scope, diagnosis)]
+
+
+def _each(step: StepTemplate, scope: Scope, diagnosis: Diagnosis) -> list[Scope]:
+    """Give the scopes that a step is done in: its own, or one for each of the node's copies of subnet.env."""
+    if step.each != COPIES:
+        return [scope]
+    network = diagnosis.snapshot.networks.get(str(scope["node"]))
+    return [{**scope, EACH[COPIES]: copy.path} for copy in (network.subnet_env_copies if network else None) or ()]
 
 
 class _Maker:
@@ -257,15 +278,21 @@ class _Maker:
         return fill(text, scope, self._free, self._facts, place)
 
     def _conditions(self, templates: tuple[ConditionTemplate, ...], scope: Scope, node: str) -> tuple[Condition, ...]:
-        return tuple(self._condition(each, scope, node) for each in templates)
+        made = (self._condition(each, scope, node) for each in templates)
+        return tuple(each for each in made if each is not None)
 
-    def _condition(self, template: ConditionTemplate, scope: Scope, node: str) -> Condition:
+    def _condition(self, template: ConditionTemplate, scope: Scope, node: str) -> Condition | None:
         args = {key: self._text(each, scope, template.place) for key, each in template.args.items()}
         about = ""
         if KINDS[template.kind].of_node:
             about = self._text(template.node, scope, template.place) or node or str(scope.get("node", ""))
             if about not in self._diagnosis.views:
                 raise PlanError(f"{template.place}: {template.kind} is about a node: say which under `node`")
+        if template.kind == "fixed":
+            mine = {e.code for e in findings_of(self._diagnosis) if about in {e.subject.name, *e.about}}
+            if not (found := sorted(mine & set(self._runbook.fixes))):
+                return None
+            args = {"findings": " ".join(found)}
         return Condition(template.kind, about, args, template.absolute)
 
     def _gate(self, template: GateTemplate, scope: Scope, node: str) -> Gate:

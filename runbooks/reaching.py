@@ -16,6 +16,7 @@ from probes.reach.resolvers import SERVICE_PATH, coredns, questions, service_add
 from probes.reach.survey import pod_vantage
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
+from runbooks.asking import ask_node, ask_url
 from runbooks.conditions import KINDS
 from runbooks.sight import Condition, Stood
 
@@ -124,15 +125,10 @@ async def _names(condition: Condition, snapshot: Snapshot, wires: Wires) -> Stoo
     )
 
 
-async def _not_sent(condition: Condition, _: Snapshot, __: Wires) -> Stood:
-    """Tell that nothing is known: what cannot be asked opens no gate."""
-    return Stood("unknown", f"{condition.kind} cannot be asked yet")
-
-
 PROBES: Final[dict[str, Callable[[Condition, Snapshot, Wires], Awaitable[Stood]]]] = {
     "path-mtu": _path_mtu,
     "names": _names,
-    "http": _not_sent,
-    "read": _not_sent,
+    "http": ask_url,
+    "read": ask_node,
 }
 """By Kind.probe, how it is sent."""

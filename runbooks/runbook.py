@@ -15,17 +15,21 @@ Type = Literal["node", "nodes", "int", "seconds", "bool", "text", "path", "choic
 TYPES: Final = get_args(Type)
 Order = Literal["agents-first", "servers-first", "as-given"]
 ORDERS: Final = get_args(Order)
-DEFAULTS: Final = ("all-nodes", "found-nodes", "found-objects", "source-controller")
+DEFAULTS: Final = (
+    *("all-nodes", "found-nodes", "found-objects", "source-controller", "stuck-controller"),
+    *("failing-sources", "unsynced-secrets"),
+)
 """What the diagnosis can fill in: every node; the nodes, or the objects, of the findings that the runbook fixes; the
-node of Flux's source-controller."""
+node of Flux's source-controller, and the same only while it cannot fetch something; the Flux sources that cannot be
+fetched; the ExternalSecrets that are not in sync."""
 NODE_FACTS: Final = (
     *("name", "role", "unit", "address", "uplink", "uplink-mtu", "overlay", "overlay-mtu", "overlay-mtu-expected"),
-    *("subnet-env-mtu", "kernel", "version", "pod-network"),
+    *("subnet-env-mtu", "kernel", "version", "pod-network", "source-controller-netns"),
 )
 """What ``${node.FACT}`` may name, as the diagnosis knows it; ``${node.host.NAME}`` is what its host has set."""
 OBJECT_FACTS: Final = (
     *("kind", "namespace", "name"),
-    *("url", "host", "secret", "revision", "interval", "source", "refreshed", "target", "store"),
+    *("url", "host", "scheme", "web", "secret", "revision", "interval", "refreshed", "target", "store"),
 )
 """What ``${object.FACT}`` may name: of a Flux object or an External Secret, as the API tells it."""
 FREE: Final = ("run", "now")
@@ -107,8 +111,15 @@ class StepTemplate(msgspec.Struct, frozen=True):
     unless: tuple[ConditionTemplate, ...] = ()
     """The step is not needed if all of these hold when it is its turn."""
     confirm: str = "default"
+    each: str = ""
+    """Of EACH: the step is done once for each of them; empty: once."""
     only: tuple[Only, ...] = ()
     """The step is in a plan only if all of these hold when it is made."""
+
+
+COPIES: Final = "copies"
+EACH: Final = {COPIES: "copy"}
+"""What a step of a ``for-each: node`` may be done for each of (copies of its subnet.env), and what it calls one."""
 
 
 class Group(msgspec.Struct, frozen=True):

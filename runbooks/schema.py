@@ -16,6 +16,7 @@ from runbooks.conditions import KINDS
 from runbooks.reading import At, read
 from runbooks.runbook import (
     DEFAULTS,
+    EACH,
     FOUND,
     FREE,
     HOLE,
@@ -37,7 +38,7 @@ from runbooks.runbook import (
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SHELLS: Final = {"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "perl", "python", "python3", "ruby", "awk"}
 _STEP_KEYS: Final = {
-    *("name", "why", "effect", "risk", "clears", "gate", "before", "when", "unless", "confirm", "only"),
+    *("name", "why", "effect", "risk", "clears", "gate", "before", "when", "unless", "confirm", "only", "each"),
 }
 _CONFIRM: Final = ("default", "type-context", "type-node")
 
@@ -114,7 +115,8 @@ def _parameter(name: str, at: At) -> Parameter:
     if "default" in items and "from" in items:
         raise items["from"].error("a parameter has a default or takes it from the diagnosis, not both")
     source = _one_of(items.get("from"), DEFAULTS)
-    wanted = {"found-objects": {"object", "objects"}}.get(source, {"node", "nodes"})
+    of_objects = source in {"found-objects", "failing-sources", "unsynced-secrets"}
+    wanted = {"object", "objects"} if of_objects else {"node", "nodes"}
     if "by-finding" in items and kind != "choice":
         raise items["by-finding"].error("only a choice goes by what is found")
     if source and kind not in wanted:
@@ -192,9 +194,12 @@ def _step(at: At, parameters: tuple[Parameter, ...], each: str) -> StepTemplate:
     if len(named) > 1:
         raise items[named[1]].error(f"a step does one thing: {named[0]} or {named[1]}")
     (do,) = named
+    repeated = _one_of(items.get("each"), tuple(EACH))
+    if repeated and each != "node":
+        raise items["each"].error(f"{repeated} are a node's: only in a `for-each: node`")
     if "why" not in items and do != "note":
         raise at.error("a step must say why: add `why`")
-    scope = _Scope(parameters, each)
+    scope = _Scope(parameters, each, EACH.get(repeated, ""))
     step = StepTemplate(
         name=items["name"].text() if "name" in items else do,
         place=at.place,
@@ -209,6 +214,7 @@ def _step(at: At, parameters: tuple[Parameter, ...], each: str) -> StepTemplate:
         when=_conditions(items.get("when"), scope),
         unless=_conditions(items.get("unless"), scope),
         confirm=_one_of(items.get("confirm"), _CONFIRM) or "default",
+        each=repeated,
         only=_only(items["only"], scope) if "only" in items else (),
     )
     if ACTIONS[do].weight == "disrupts" and (step.gate is None or not step.gate.conditions):
@@ -231,9 +237,10 @@ def _only(at: At, scope: "_Scope") -> tuple[Only, ...]:
 class _Scope:
     """What templates at one place may name."""
 
-    def __init__(self, parameters: tuple[Parameter, ...], each: str) -> None:
+    def __init__(self, parameters: tuple[Parameter, ...], each: str, one: str) -> None:
         self._types: Mapping[str, str] = {p.name: p.type for p in parameters}
         self._each = each
+        self._one = one
 
     def check(self, at: At, text: str) -> str:
         """Refuse a hole that nothing can fill, and ``$`` forms that some shell might."""
@@ -250,7 +257,9 @@ class _Scope:
 
     def _fills(self, name: str) -> bool:
         head, _, fact = name.partition(".")
-        if name in FREE or (not fact and self._types.get(name, "nodes") not in {"nodes", "objects"}):
+        if name in {*FREE, self._one} - {""} or (
+            not fact and self._types.get(name, "nodes") not in {"nodes", "objects"}
+        ):
             return True
         typed = self._types.get(head)
         if typed == "object" or (head == "object" and self._each == "object"):

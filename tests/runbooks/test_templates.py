@@ -65,10 +65,12 @@ def test_what_looks_like_a_hole_and_is_none_is_refused(hole: str) -> None:
 
 def test_facts_of_an_object() -> None:
     """A Flux object's URL, host and revision; of an External Secret when it was refreshed and what it writes."""
-    book = runbook("  - note: '${object.url} ${object.host} ${object.revision} ${object.source}'\n", OBJECT)
+    book = runbook("  - note: '${object.url} ${object.host} ${object.revision} ${object.web}'\n", OBJECT)
     said = made(book, failing()).steps[0].action
     assert isinstance(said, Note)
-    assert said.text == ("https://git.example.org/shop.git git.example.org main@sha1:1 GitRepository/flux-system/shop")
+    assert said.text == (
+        "https://git.example.org/shop.git git.example.org main@sha1:1 https://git.example.org/shop.git"
+    )
     never = SecretObject(ObjectRef("ExternalSecret", "shop", "db"), target="db")
     snapshot = fold(running(), [Observed("kube/secrets/ExternalSecret", AT, Listed({"ExternalSecret/shop/db": never}))])
     book = runbook("  - note: '${object.refreshed} ${object.target}'\n", OBJECT)

@@ -85,7 +85,7 @@ def given(arguments: Arguments) -> Mapping[str, str]:
 
 async def make(runbook: Runbook, values: Mapping[str, str], cluster: Cluster) -> Plan:
     """Make the plan of a run by what was just observed; raises PlaceError."""
-    found = await survey(cluster)
+    found = await survey(cluster, runbook)
     now = time.time()
     try:
         if "nodes" in values and not any(each.name == "nodes" for each in runbook.parameters):

@@ -62,6 +62,8 @@ def step_text(step: PlannedStep, number: int, total: int, paper: Paper) -> Itera
     yield paper.paint(Cell(f"{number}/{total} {step.name}{where}", "title"))
     for line in step.by_hand:
         yield f"      $ {paper.text(line)}"
+    for line in step.diff.splitlines():
+        yield f"        {paper.text(line)}"
     for label, text in (
         ("why", step.why),
         ("effect", step.effect),
