@@ -59,7 +59,14 @@ def test_random_loss_is_seen_at_both_sizes(capsys: pytest.CaptureFixture[str]) -
     assert (status, {each["outcome"] for each in results}) == (0, {"ok"})
 
 
-@pytest.mark.parametrize(("kind", "why"), [("http", "there is no curl there"), ("dns", "there is no bash to ask with")])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("http", "there is no curl there"),
+        ("tcp", "it has no getent to resolve names with"),
+        ("dns", "there is no bash to ask with"),
+    ],
+)
 def test_what_the_demo_has_not_is_told(capsys: pytest.CaptureFixture[str], kind: str, why: str) -> None:
     """The demo's nodes have neither curl nor bash: nothing is assessed, with the reason."""
     status, results, _ = probe(capsys, "healthy", kind)

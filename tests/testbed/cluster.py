@@ -114,7 +114,7 @@ class Testbed:
     def _names(self) -> list[str]:
         return [node.name for node in self.nodes]
 
-    def wait_healthy(self, timeout: float = 60) -> None:
+    def wait_healthy(self, timeout: float = 120) -> None:
         """Wait until every node is Ready, has every peer's route, and every pod but those kept pending runs."""
 
         def healthy() -> bool:

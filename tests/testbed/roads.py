@@ -59,8 +59,20 @@ def narrow_routes(bed: Testbed, mtu: int) -> Iterator[None]:
 
 
 def forget(bed: Testbed) -> None:
-    """Have every node and pod forget the path MTUs that it learned: they keep them for ten minutes."""
+    """Have everybody forget the path MTUs that they learned: they keep them for ten minutes."""
     flush = ("ip", "route", "flush", "cache")
+    for place in ("world", "operator"):
+        run(bed.fabric.inside(place, flush))
     for node in bed.nodes:
         bed.run_on(node.name, flush)
         bed.run_on(node.name, ("ip", "-all", "netns", "exec", *flush))
+
+
+@contextmanager
+def mangling(bed: Testbed, place: str, rule: Sequence[str]) -> Iterator[None]:
+    """Change what a place forwards: a rule of the mangle table's FORWARD chain."""
+    run(filtering(bed, place, ("-w", "-t", "mangle", "-A", "FORWARD", *rule)))
+    try:
+        yield
+    finally:
+        run(filtering(bed, place, ("-w", "-t", "mangle", "-D", "FORWARD", *rule)))

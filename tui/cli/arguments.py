@@ -13,10 +13,11 @@ PROBES: Final = {
     "pmtu": "search the path MTU of every direction, or to the targets",
     "ping": "small and full-size packets to every place, or to the targets: what is lost, and of which",
     "mesh": "every node to every node, every pod to every pod, and the way of Flux's artifacts",
+    "tcp": "the same bytes in usual and in small segments, to the Flux sources' hosts: blackhole or loss",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
 }
-TRIES: Final = {"ping": 20, "mesh": 5}
+TRIES: Final = {"ping": 20, "mesh": 5, "tcp": 5}
 """Attempts, where not 3."""
 VANTAGES: Final = ("operator", "node", "pod", "host")
 
