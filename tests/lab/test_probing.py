@@ -63,6 +63,7 @@ def test_random_loss_is_seen_at_both_sizes(capsys: pytest.CaptureFixture[str]) -
     ("kind", "why"),
     [
         ("http", "there is no curl there"),
+        ("tls", "it has no getent to resolve names with"),
         ("tcp", "it has no getent to resolve names with"),
         ("dns", "there is no bash to ask with"),
     ],

@@ -14,6 +14,7 @@ PROBES: Final = {
     "ping": "small and full-size packets to every place, or to the targets: what is lost, and of which",
     "mesh": "every node to every node, every pod to every pod, and the way of Flux's artifacts",
     "tcp": "the same bytes in usual and in small segments, to the Flux sources' hosts: blackhole or loss",
+    "tls": "the certificates that the Flux sources' hosts or the targets show: whole, believed, how long",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
 }

@@ -130,7 +130,8 @@ def test_a_flight_is_read_without_a_wire(tmp_path: Path, newest: ssl.TLSVersion)
             flights.append(each.read(said if each is hello else said[: len(said) // 2]))
     whole, part, judged, part_judged = flights
     assert (whole.complete, whole.distrust, part.complete, part_judged.complete) == (True, "", False, False)
-    assert bool(whole.certificate) is (newest is ssl.TLSVersion.TLSv1_3)
+    assert whole.version == {ssl.TLSVersion.TLSv1_2: "TLSv1.2", ssl.TLSVersion.TLSv1_3: "TLSv1.3"}[newest]
+    assert whole.certificate.hex() == ssl.PEM_cert_to_DER_cert((tmp_path / "crt").read_text()).hex()
     assert (judged.complete, judged.distrust) == (True, "self-signed certificate")
 
 

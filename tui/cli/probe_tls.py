@@ -1,0 +1,83 @@
+"""``underlay probe tls``: the certificates that servers show, from every vantage."""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from probes.model.reach import Result, percentile
+from probes.reach.handshakes import TARGETS, handshakes
+from tui.cli.arguments import Arguments
+from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
+from tui.cli.output import write
+from tui.cli.place import PlaceError
+from tui.cli.probe import Ground, Progress, document, exit_status, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe_tcp import goal
+
+_SECONDS: Final = 4.0
+
+
+async def run(arguments: Arguments, ground: Ground) -> int:
+    """Ask for certificates, print, and return the verdict as exit status."""
+    named = arguments.targets or list(dict.fromkeys(flux_hosts(ground.snapshot)))[:TARGETS]
+    if not named:
+        raise PlaceError("there is nobody to ask: no Flux source names a host, so give HOST or HOST:PORT")
+    if len(named) > TARGETS:
+        raise PlaceError(f"{len(named)} targets are too many for one run: give at most {TARGETS}")
+    goals = [goal(each) for each in named]
+    if plain := [each for each in goals if each.path]:
+        raise PlaceError(f"http://{plain[0].name} shows no certificates: give HOST, HOST:PORT or https://HOST")
+    vantages = ground.offered.vantages
+    progress = Progress("TLS", len(goals) * len(vantages))
+    found: list[Result] = []
+
+    def report(each: Result) -> None:
+        found.append(each)
+        progress.step()
+
+    try:
+        await handshakes(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
+    finally:
+        progress.end()
+    found = in_order(found, ground)
+    status = exit_status(each.tone for each in found)
+    if arguments.output == "json":
+        write(document("tls", ground, status, found))
+    else:
+        write(render(found, ground, paper_for(sys.stdout)))
+    return status
+
+
+def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:
+    """Write a grid a server, a row a vantage, and what its certificate says."""
+    lines: list[str] = []
+    for target in dict.fromkeys(each.target for each in found):
+        own = [each for each in found if each.target == target]
+        lines += ["", paper.paint(Cell(target, "title"))]
+        lines += grid(
+            paper, ("FROM", "VERDICT", "VERSION", "ALPN", "LOST", "BYTES", "p50 ms"), list(map(_row, own)), flexible=1
+        )
+        for said in dict.fromkeys(_certificate(each) for each in own):
+            lines += wrap(paper.text(said), paper.width) if said else []
+    lines += reasons(found, paper)
+    for name, why in ground.offered.missing.items():
+        lines += ["", *wrap(paper.text(f"not asked: {name}: {why}"), paper.width)]
+    said = "believed or not by what this machine trusts; nodes, containerd and pods may trust others"
+    return "\n".join([*lines, "", *wrap(said, paper.width)]).strip("\n") + "\n"
+
+
+def _certificate(each: Result) -> str:
+    if "expires" not in each.facts:
+        return ""
+    names, day = each.facts.get("names", "nobody"), each.facts["expires"][:10]
+    return f"for {names}, until {day}, issued by {each.facts.get('issuer') or 'nobody who is named'}"
+
+
+def _row(each: Result) -> list[Cell]:
+    return [
+        Cell(each.vantage),
+        Cell(each.said, each.tone),
+        *(Cell(each.facts.get(name, "·")) for name in ("version", "alpn")),
+        Cell(f"{each.lost}/{each.sent}" if each.sent else "·"),
+        Cell(each.facts.get("bytes", "·")),
+        Cell(milliseconds(percentile(each.times, 0.5))),
+    ]
