@@ -6,7 +6,18 @@ from typing import Final, Literal
 
 import msgspec
 
-from runbooks.events import ANSWERS_NEEDING_REASON, Answer, AnyEvent, Ask, Driver, End, GateSeen, LockHeld, StepOutput
+from runbooks.events import (
+    ANSWERS_NEEDING_REASON,
+    Answer,
+    AnyEvent,
+    Ask,
+    Driver,
+    End,
+    GateSeen,
+    LockHeld,
+    LockLost,
+    StepOutput,
+)
 from runbooks.journal import Answered, AnyRecord, Journal, Told
 
 _TRIES: Final = 50
@@ -59,15 +70,18 @@ class Desk:
         self._journal.write(record)
 
     def tell(self, event: AnyEvent) -> None:
-        """Tell of an event, and note it: of a gate only what changed, of the lock only that it was taken."""
+        """Tell of an event, and note it: of a gate and of the lock only what changed."""
         if isinstance(event, GateSeen):
             states = (event.before, event.soak_ends is None, *((each.text, each.state) for each in event.conditions))
             if self._shown.get(event.step) != states:
                 self._shown[event.step] = states
                 self.write(Told(event.at, event))
-        elif not isinstance(event, LockHeld) or "lock" not in self._shown:
-            if isinstance(event, LockHeld):
-                self._shown["lock"] = ()
+        elif isinstance(event, LockHeld | LockLost):
+            said = (getattr(event, "reason", ""),)
+            if self._shown.get("lock") != said:
+                self._shown["lock"] = said
+                self.write(Told(event.at, event))
+        else:
             self.write(Told(event.at, event))
         self.events.put_nowait(event)
 

@@ -279,7 +279,7 @@ class Engine:
                 return f"{text}."
             case _:
                 so_far = (
-                    f"{len(done)} of {total} steps were taken, the last: {done[-1]}" if done else "nothing was done"
+                    f"{len(done)} of {total} steps were taken, the last: {done[-1]}" if done else "no step was finished"
                 )
                 again = "" if end == "aborted" else f"; `underlay runs resume {self.plan.run}` goes on from here"
                 return f"{text}. {so_far}; no further step was begun{again}; {outages} during the run."

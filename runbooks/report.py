@@ -57,13 +57,20 @@ def _intent(plan: Plan) -> Iterator[str]:
 
 def _story(records: Iterable[AnyRecord], plan: Plan) -> Iterator[str]:
     names = {step.id: f"step {n}" for n, step in enumerate(plan.steps, 1)}
+    states: dict[tuple[str, str], str] = {}
     for record in records:
-        for line in _lines(record, names):
+        for line in _lines(record, names, states):
             yield f"{_clock(record.at)} {line}"
 
 
-def _lines(record: AnyRecord, names: dict[str, str]) -> Iterator[str]:
+def _lines(record: AnyRecord, names: dict[str, str], states: dict[tuple[str, str], str]) -> Iterator[str]:
+    """Write a record; of a gate, the conditions that stand otherwise than they last did."""
     match record:
+        case Told(event=GateSeen(step=step, conditions=conditions)):
+            for each in conditions:
+                if states.get((step, each.text)) != each.state:
+                    states[step, each.text] = each.state
+                    yield f"{names.get(step, 'run')}: {_MARKS[each.state]} {each.text}: {each.seen}"
         case Opened(who=who):
             yield f"the plan was written down for {who}"
         case Resumed(who=who):
@@ -90,9 +97,6 @@ def _event(event: object, names: dict[str, str]) -> Iterator[str]:
             yield f"{names.get(step, 'run')}: {text}"
         case StepHappened(step=step, seen=seen):
             yield f"{names[step]} happened: {seen}"
-        case GateSeen(step=step, conditions=conditions):
-            said = "; ".join(f"{_MARKS[each.state]} {each.text} ({each.seen})" for each in conditions)
-            yield f"{names.get(step, 'run')}: {said}"
         case StepEnded(step=step, outcome=outcome, reason=reason):
             yield f"{names[step]} ended: **{outcome}**{f' ({reason})' if reason else ''}"
         case RunEnded(end=end, left=left):

@@ -29,7 +29,8 @@ PATIENCE: Final = 180.0
 _RETRY: Final = 1.0
 _UNREACHED = (TransportError, ApiError, Conflict, LockLost)
 _FINAL: Final = frozenset({400, 403, 404, 405, 422})
-"""Answers of the API that do not change by asking again."""
+"""Answers of the API that do not change by asking again, unless it has only just started: it says 403 and 404 then."""
+_STARTING: Final = 20.0
 _REFUSED = (NodeRefused, ObjectRefused)
 
 
@@ -186,6 +187,7 @@ class Stepping:
         """Call until the wire works, saying why it does not; the operator decides how long that goes on."""
         deadline = time.monotonic() + self._patience
         told = ""
+        firm: float | None = None
         while True:
             try:
                 return await call()
@@ -195,7 +197,9 @@ class Stepping:
                 if str(error) != told:
                     told = str(error)
                     self._desk.say(step.id, f"waiting: {told}")
-                if isinstance(error, LockLost) or getattr(error, "status", None) in _FINAL:
+                final = getattr(error, "status", None) in _FINAL
+                firm = (firm or time.monotonic()) if final else None
+                if isinstance(error, LockLost) or (firm is not None and time.monotonic() - firm > _STARTING):
                     raise Stopped("failed", told) from error
             if time.monotonic() > deadline:
                 await self._late(step, told)

@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 from tui import __version__
 
-COMMANDS: Final = ("screen", "serve", "status", "watch", "init", "probe", "explain", "runbook")
+COMMANDS: Final = ("screen", "serve", "status", "watch", "init", "probe", "explain", "run", "runs", "runbook")
 PROBES: Final = {
     "pmtu": "search the path MTU of every direction, or to the targets",
     "ping": "small and full-size packets to every place, or to the targets: what is lost, and of which",
@@ -216,7 +216,35 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
     probe.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
 
 
+def _value(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} sets nothing; give NAME=VALUE, as in soak=30s")
+    return name, value
+
+
 def _add_runs(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser) -> None:
+    run = commands.add_parser(
+        "run",
+        parents=[shared],
+        help="repair by a runbook: shows the plan; runs it, step by confirmed step, only with --unlock CONTEXT",
+        epilog="exit status: 0 completed, 1 paused or aborted, 2 failed, 3 refused",
+    )
+    run.add_argument("runbook", metavar="RUNBOOK", help="such as k3s-rolling-restart; `underlay runbook list`")
+    run.add_argument("--plan", action="store_true", help="show the plan and nothing else")
+    run.add_argument(
+        "--node", dest="acting", metavar="A,B", type=_names, default=(), help="act on these, in this order"
+    )
+    run.add_argument(
+        "--set", dest="values", metavar="NAME=VALUE", type=_value, action="append", default=[], help="set a parameter"
+    )
+    runs = commands.add_parser("runs", parents=[shared], help="list, show, resume or abort runs, by their journals")
+    runs.add_argument("verb", choices=("list", "show", "resume", "abort"))
+    runs.add_argument("run_name", metavar="RUN", nargs="?", default="", help="its name, or how it begins or ends")
+    for command in (run, runs):
+        command.add_argument("--unlock", metavar="CONTEXT", default="", help="allow writes, to this very context")
+        command.add_argument("--break-lock", metavar="RUN", default="", help="take the lock away from this run")
+        command.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: text")
     runbook = commands.add_parser("runbook", parents=[shared], help="list, show or lint runbooks")
     runbook.add_argument("verb", choices=("list", "show", "lint"))
     runbook.add_argument("run_name", metavar="NAME|FILE", nargs="?", default="")

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+from collections.abc import Callable
 
 from runbooks.events import Answer, Ask
 from tui.cli.grid import Paper, wrap
@@ -14,8 +15,9 @@ _WORDS = {"y": "confirm", "yes": "confirm", "s": "skip", "p": "pause", "a": "abo
 class Prompt:
     """Answers by lines of standard input; its end pauses the run."""
 
-    def __init__(self, paper: Paper) -> None:
+    def __init__(self, paper: Paper, write: Callable[[str], None] = write) -> None:
         self._paper = paper
+        self._write = write
         self._lines: asyncio.Queue[str] = asyncio.Queue()
         self._reading = False
 
@@ -23,12 +25,12 @@ class Prompt:
         """Put a question and read lines until one is an answer."""
         self._read()
         for said in ask.says:
-            write("".join(f"  {line}\n" for line in wrap(self._paper.text(said), self._paper.width - 2)))
+            self._write("".join(f"  {line}\n" for line in wrap(self._paper.text(said), self._paper.width - 2)))
         while True:
-            write(f"{self._paper.text(ask.text)} {_offer(ask)}\n> ")
+            self._write(f"{self._paper.text(ask.text)} {_offer(ask)}\n> ")
             line = await self._lines.get()
             if not line:
-                write("\n")
+                self._write("\n")
                 return Answer("pause" if "pause" in ask.choices else "abort")
             answer = read_answer(ask, line.strip())
             if answer is not None:

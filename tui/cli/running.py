@@ -30,6 +30,10 @@ STATUSES = {"completed": 0, "paused": 1, "aborted": 1, "failed": 2, "refused": 3
 """Exit status of a run by how it ended."""
 
 
+SETTINGS = Settings()
+"""How runs keep time."""
+
+
 def runs_folder() -> Path:
     """Tell where journals are kept."""
     return state_home() / "runs"
@@ -74,12 +78,12 @@ async def take(  # the parts of a run meet here
     engine = Engine(
         progress,
         journal,
-        Prompt(paper_for(sys.stderr) if output == "json" else paper),
+        Prompt(paper_for(sys.stderr), _beside) if output == "json" else Prompt(paper),
         cluster,
         access_of(place),
         who=who(),
         breaking=breaking,
-        settings=_settings(),
+        settings=SETTINGS,
         abandon=abandon,
     )
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -105,10 +109,10 @@ async def take(  # the parts of a run meet here
     return status
 
 
-def _settings() -> Settings:
-    """Read times for whoever must not wait as long as an operator would: UNDERLAY_RUN as JSON, for tests."""
-    said = os.environ.get("UNDERLAY_RUN", "")
-    return msgspec.json.decode(said, type=Settings) if said else Settings()
+def _beside(text: str) -> None:
+    """Put a question beside the events, which are for a program."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 class _Shown:

@@ -1,0 +1,221 @@
+"""Repairs on a real cluster: each action exactly once whatever dies, and nothing left behind.
+
+Takes about four minutes: every line of it is a run against real systemd, sshd, kernel and API.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.testbed import outages
+from tests.testbed.cluster import Testbed
+from tests.testbed.repairs import CONTEXT, Operator, invocation, left_in_api, left_on, starts, wait, writes
+
+pytestmark = pytest.mark.testbed
+
+ROLLING = "k3s-rolling-restart"
+AGENTS = ("samwise", "theoden")
+SHORT = ("--set", "soak=1s", "--unlock", CONTEXT)
+TWO = ("--node", ",".join(AGENTS), "--unlock", CONTEXT)
+QUICK = """\
+name: quick
+title: Restart k3s on some nodes, verified by what the node itself shows
+parameters:
+  nodes: {type: nodes, from: all-nodes, about: which}
+  patience: {type: seconds, default: 60s, about: how long a node may take}
+steps:
+  - for-each: node
+    of: nodes
+    steps:
+      - restart-unit: {node: "${node}", unit: "${node.unit}"}
+        why: to see it happen exactly once
+        gate: {timeout: "${patience}", must: [unit-restarted, unit-stable, node-ready, peers-complete, peers-towards]}
+"""
+
+
+CAREFUL = """\
+name: careful
+title: Restart k3s on one node that takes no pods meanwhile
+parameters:
+  node: {type: node, about: which}
+steps:
+  - cordon: {node: "${node}"}
+    why: to see it happen exactly once, as all of this
+  - restart-unit: {node: "${node}", unit: "${node.unit}"}
+    why: likewise
+    gate: {must: [unit-restarted, unit-stable, node-ready]}
+  - uncordon: {node: "${node}"}
+    why: likewise
+    gate: {must: [schedulable]}
+"""
+
+
+@pytest.fixture
+def operator(testbed: Testbed, tmp_path: Path) -> Iterator[Operator]:
+    """Give an operator; afterwards the cluster must be healthy and nothing of the run left."""
+    made = Operator(testbed, tmp_path)
+    made.write_runbook("quick", QUICK)
+    made.write_runbook("careful", CAREFUL)
+    yield made
+    testbed.wait_healthy()
+    assert left_in_api(testbed) == []
+    assert {node.name: left_on(testbed, node.name) for node in testbed.nodes} == {
+        node.name: [] for node in testbed.nodes
+    }
+
+
+def counts(bed: Testbed) -> dict[str, int]:
+    return {node.name: starts(bed, node.name) for node in bed.nodes}
+
+
+def grown(bed: Testbed, before: dict[str, int]) -> dict[str, int]:
+    return {name: count - before[name] for name, count in counts(bed).items() if count != before[name]}
+
+
+def test_a_rolling_restart_is_taken_from_plan_to_report(testbed: Testbed, operator: Operator) -> None:
+    """Agents, then the server: each restarted once and verified; journal and report tell of it and of the API."""
+    before = counts(testbed)
+    answers = "testbed\nsamwise\ntheoden\nboromir\n"
+    done = operator.run("run", ROLLING, *SHORT, answers=answers, seconds=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert grown(testbed, before) == {"boromir": 1, "samwise": 1, "theoden": 1}
+    (run,) = operator.runs
+    records = operator.journal(run)
+    intended = [each["step"] for each in records if each["record"] == "intended"]
+    assert [step[3:] for step in intended] == [f"restart-unit-{name}" for name in (*AGENTS, "boromir")]
+    journal = operator.home / f"state/underlay/runs/{run}.jsonl"
+    assert oct(journal.stat().st_mode & 0o777) == "0o600"
+    report = operator.run("runs", "show", run).stdout
+    assert report.startswith("# Restart k3s on every node")
+    assert "the API answered all the time" in report or "the API did not answer" in report
+    listed = json.loads(operator.run("runs", "list", "-o", "json").stdout)
+    assert [(each["run"], each["end"]) for each in listed] == [(run, "completed")]
+
+
+def test_killed_after_every_record_and_resumed_each_time(testbed: Testbed, operator: Operator) -> None:
+    """A run that is killed after every single thing it notes, and resumed each time, does each action once."""
+    before, began = counts(testbed), time.time()
+    answers = "y\ny\nsamwise\ny\n"
+    done = operator.run("run", "careful", "--node", "samwise", "--unlock", CONTEXT, answers=answers, die="new")
+    (run,) = operator.runs
+    deaths = 0
+    while done.returncode == -9 and deaths < 60:
+        deaths += 1
+        done = operator.run("runs", "resume", run, "--unlock", CONTEXT, answers=answers, die="new")
+    assert "is completed: there is nothing to resume" in done.stderr, done.stdout + done.stderr
+    assert grown(testbed, before) == {"samwise": 1}
+    assert [each["verb"] for each in writes(testbed, began) if "/nodes/samwise" in each["requestURI"]] == ["patch"] * 2
+    intended = [each["step"][:2] for each in operator.journal(run) if each["record"] == "intended"]
+    assert intended == ["01", "02", "03"]
+    assert deaths >= 20
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_around_the_command_itself(testbed: Testbed, operator: Operator, when: str) -> None:
+    """Killed just before or just after the command that starts the step's unit was sent: it happens once."""
+    before = counts(testbed)
+    done = operator.run("run", "quick", "--node", "samwise", "--unlock", CONTEXT, answers="y\nsamwise\n", die=when)
+    assert done.returncode == -9
+    (run,) = operator.runs
+    if when == "after":
+        wait(lambda: grown(testbed, before) == {"samwise": 1}, "the restart, which goes on by itself")
+    done = operator.run("runs", "resume", run, "--unlock", CONTEXT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert grown(testbed, before) == {"samwise": 1}
+
+
+def test_a_lost_connection_changes_nothing(testbed: Testbed, operator: Operator) -> None:
+    """The node cut off as its step is sent: the run waits, says so, and finds that it happened, once."""
+    before = counts(testbed)
+    with operator.running("run", "quick", "--node", "samwise", "--unlock", CONTEXT) as running:
+        running.answer("y", "samwise")
+        running.until("step-acting")
+        with outages.unplugged(testbed, "samwise"):
+            time.sleep(4)  # the time that the node is away is what is tested
+        assert running.end()["end"] == "completed"
+    assert grown(testbed, before) == {"samwise": 1}
+
+
+def test_an_api_that_is_away_changes_nothing(testbed: Testbed, operator: Operator) -> None:
+    """The API down as a step is sent: nothing counts as verified until it is back; then all goes on, once."""
+    before = counts(testbed)
+    with operator.running("run", "quick", *TWO) as running:
+        running.answer("y", "samwise", "theoden")
+        running.until("step-acting")
+        with outages.api_down(testbed):
+            time.sleep(4)  # likewise
+        ended = running.end()
+    assert ended["end"] == "completed"
+    assert "did not answer once" in ended["text"]
+    assert grown(testbed, before) == {"samwise": 1, "theoden": 1}
+
+
+def test_a_node_that_does_not_come_back_stops_the_roll(testbed: Testbed, operator: Operator) -> None:
+    """k3s that starts no more: the gate stays shut, the run says where it is, and the next node is never touched."""
+    before = counts(testbed)
+    program = "/usr/local/bin/k3s"
+    testbed.run_on("samwise", ("sh", "-c", f"cp {program} /root/k3s && printf '#!/bin/sh\\nexit 1\\n' >{program}"))
+    try:
+        done = operator.run("run", "quick", *TWO, "--set", "patience=8s", answers="y\nsamwise\ntheoden\np\n")
+    finally:
+        testbed.run_on("samwise", ("sh", "-c", f"mv /root/k3s {program}; systemctl reset-failed k3s-agent"))
+        testbed.run_on("samwise", ("systemctl", "restart", "k3s-agent"))
+    assert done.returncode == 1, done.stdout
+    said = " ".join(done.stdout.split())
+    assert "paused" in said
+    assert "no further step was begun" in said
+    assert "theoden" not in grown(testbed, before)
+    testbed.wait_healthy()
+    (run,) = operator.runs
+    done = operator.run("runs", "abort", run, "--unlock", CONTEXT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "theoden" not in grown(testbed, before)
+
+
+def test_two_operators_at_once(testbed: Testbed, operator: Operator, tmp_path: Path) -> None:
+    """One proceeds; the other is told who holds the lock and does nothing; a dead holder's lock is taken over."""
+    other = Operator(testbed, tmp_path / "other")
+    other.write_runbook("quick", QUICK)
+    before = counts(testbed)
+    with operator.running("run", "quick", "--node", "samwise", "--unlock", CONTEXT) as running:
+        running.answer("y")
+        running.until("step-begun")
+        refused = other.run("run", "quick", "--node", "theoden", "--unlock", CONTEXT, answers="y\ntheoden\n")
+        assert refused.returncode == 3, refused.stdout
+        (held_by,) = operator.runs
+        assert f"{held_by} " in " ".join(refused.stdout.split()), refused.stdout
+        running.process.kill()
+    done = other.run("run", "quick", "--node", "theoden", "--unlock", CONTEXT, answers="y\ntheoden\n")
+    assert done.returncode == 0, done.stdout
+    assert grown(testbed, before) == {"theoden": 1}
+    assert operator.run("runs", "abort", held_by, "--unlock", CONTEXT).returncode == 1
+
+
+def test_without_unlock_nothing_is_written(testbed: Testbed, operator: Operator) -> None:
+    """A plan, a run without --unlock, one for another context, a resume: no write to the API, nothing on a node."""
+    before, began = counts(testbed), time.time()
+    assert operator.run("run", ROLLING, "--plan").returncode == 0
+    locked = operator.run("run", ROLLING, answers="testbed\nsamwise\n")
+    assert locked.returncode == 0
+    assert "READ-ONLY" in locked.stdout
+    wrong = operator.run("run", ROLLING, "--unlock", "production", answers="testbed\nsamwise\n")
+    assert wrong.returncode == 3
+    assert "production is not the context" in wrong.stderr
+    assert operator.runs == []
+    assert grown(testbed, before) == {}
+    assert writes(testbed, began) == []
+
+
+def test_a_plan_by_hand_is_the_same(testbed: Testbed, operator: Operator) -> None:
+    """The commands that a plan shows, typed one by one, do what the run does."""
+    told = json.loads(operator.run("run", "quick", "--node", "samwise", "--plan", "-o", "json").stdout)
+    before, was = counts(testbed), invocation(testbed, "samwise")
+    for step in told["steps"]:
+        for line in step["by_hand"]:
+            typed = line.replace("ssh ", f"ssh -F {testbed.ssh_config} ", 1)
+            testbed.operator(("sh", "-c", typed))
+    assert grown(testbed, before) == {"samwise": 1}
+    assert invocation(testbed, "samwise") != was
