@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.theme import Theme
+from textual.timer import Timer
 from textual.worker import Worker, WorkerError
 
 import themes
@@ -35,6 +36,8 @@ _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds until observation begins anew where it ended against all expectation."""
 _GRACE: Final = 3.0
 """Seconds that connections have to close when the app ends."""
+_KEEPING: Final = 1.0
+"""Seconds after which a change of the screens' look is written down."""
 _DEEPEST: Final = 12
 """Screens upon one another."""
 
@@ -97,6 +100,7 @@ class UnderlayApp(LiveApp):
         self._arrived = asyncio.Event()
         self._admitted: set[str] = set()
         self._trail = Trail(Place(OVERVIEW.name))
+        self._keeping: Timer | None = None
         self.set_reactive(UnderlayApp.diagnosis, Diagnosis(self._newest))
 
     def get_default_screen(self) -> Screen[Any]:
@@ -116,6 +120,8 @@ class UnderlayApp(LiveApp):
 
     async def on_unmount(self) -> None:
         """End what observes, and wait until its connections are closed."""
+        if self._keeping is not None:
+            self._keep()
         if self._observing is not None:
             self._observing.cancel()
             with suppress(WorkerError, TimeoutError):
@@ -217,8 +223,15 @@ class UnderlayApp(LiveApp):
             self.push_screen(make(entry, place.ref))
 
     def remember(self, **changed: object) -> None:
-        """Note how the screens are left."""
-        self.remembered = msgspec.structs.replace(self.remembered, **changed)
+        """Note how the screens are left; it is written down once nobody has changed it for a while."""
+        before, self.remembered = self.remembered, msgspec.structs.replace(self.remembered, **changed)
+        if self.remembered != before:
+            if self._keeping is not None:
+                self._keeping.stop()
+            self._keeping = self.set_timer(_KEEPING, self._keep)
+
+    def _keep(self) -> None:
+        self._keeping = None
         keep(self.remembered)
 
     def collect_now(self) -> None:

@@ -21,9 +21,8 @@ from tui.chronicle import Chronicle
 from tui.format import UNICODE, Glyphs
 from tui.remembered import Remembered
 from tui.widgets.filter import BadFilter, parse_filter
-from tui.widgets.footer import Keys
 from tui.widgets.header import Header
-from tui.widgets.narrow import NarrowApp
+from tui.widgets.inorder import InOrderApp
 from tui.widgets.pane import Pane
 from tui.widgets.prompt import Prompt
 from tui.widgets.sparkline import History
@@ -43,7 +42,7 @@ class Reads(Protocol):
         """Give the last lines of the journal of a node's k3s unit, oldest first; raises ReadFailed."""
 
 
-class LiveApp(NarrowApp):
+class LiveApp(InOrderApp):
     """What a screen may ask of the App that shows it."""
 
     diagnosis: reactive[Diagnosis] = reactive(Diagnosis(Snapshot()), repaint=False, init=False)
@@ -124,7 +123,6 @@ class LiveScreen(Screen[None]):
 
     DEFAULT_CSS = """
     LiveScreen { background: $background; }
-    LiveScreen.-asking Keys { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -156,6 +154,8 @@ class LiveScreen(Screen[None]):
         """Its name in the catalog."""
         self._ticking: Timer | None = None
         self._shown: Diagnosis | None = None
+        self._offered: tuple[Pane | None, str] | None = None
+        """For what the keys at the bottom were written."""
         self._asking: Pane | None = None
         """The pane whose filter is typed."""
 
@@ -196,7 +196,6 @@ class LiveScreen(Screen[None]):
         yield Header(glyphs=self.app.glyphs)
         yield from self.body()
         yield Prompt(glyphs=self.app.glyphs, complete=self.app.complete, asked=self.app.asked)
-        yield Keys(glyphs=self.app.glyphs)
 
     def on_mount(self) -> None:
         """Begin to follow the diagnosis and the clock."""
@@ -324,5 +323,9 @@ class LiveScreen(Screen[None]):
         self.app.step(places)
 
     def moved(self) -> None:
-        """Offer other keys: something else is under the cursor."""
-        self.refresh_bindings()
+        """Offer other keys where something else is under the cursor: of a list of nodes each has the same."""
+        subject = self.subject()
+        kind = (self.pane(), subject.kind if subject else "")
+        if kind != self._offered:
+            self._offered = kind
+            self.refresh_bindings()

@@ -1,13 +1,14 @@
 """Overview: the answer first, then nodes, overlay and Flux; one pane at a time where there is little room."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
+from textual.widget import Widget
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
@@ -44,18 +45,6 @@ class OverviewScreen(LiveScreen):
     OverviewScreen #flux { width: 1fr; height: 100%; }
     OverviewScreen #causes, OverviewScreen #bar { display: none; }
     OverviewScreen #bar { background: $panel; }
-    OverviewScreen.-single #bar { display: block; }
-    OverviewScreen.-single.-narrow #causes { display: block; }
-    OverviewScreen.-single.-narrow.-on-findings #causes { display: none; }
-    OverviewScreen.-single Pane { display: none; }
-    OverviewScreen.-single Pane.-active { display: block; height: 1fr; width: 1fr; }
-    OverviewScreen.-single Pane.-active, OverviewScreen.-single Pane.-active:focus-within {
-        border: none;
-    }
-    OverviewScreen.-single #left { display: none; width: 1fr; }
-    OverviewScreen.-single.-on-left #left { display: block; }
-    OverviewScreen.-single #lower { display: none; }
-    OverviewScreen.-single.-on-lower #lower { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "pane(1)", "Findings", show=False, id="overview.findings"),
@@ -77,12 +66,16 @@ class OverviewScreen(LiveScreen):
 
     causes = getters.query_one("#causes", SpanLines)
     bar = getters.query_one("#bar", SpanLines)
+    _lower = getters.query_one("#lower", Horizontal)
+    _left = getters.query_one("#left", Vertical)
 
     def __init__(self, ref: ObjectRef | None = None) -> None:
         super().__init__(ref)
         self._panes: tuple[OverviewPane, ...] = ()
         self._active = 1
         self._zoomed = False
+        self._is_single = False
+        """Whether one pane is shown at a time."""
 
     def body(self) -> ComposeResult:
         """Put the panes beneath one another, the last two beside one another."""
@@ -137,15 +130,19 @@ class OverviewScreen(LiveScreen):
         self._arrange()
 
     def _arrange(self) -> None:
-        """Show all panes or one, as there is room and as is wanted."""
+        """Show all panes or one, as there is room and as is wanted.
+
+        Each is told for itself: a class of the screen would let Textual style everything on it anew.
+        """
         is_narrow = self.size.width < NARROW or self.size.height < LOW
-        self.set_class(is_narrow, "-narrow")
-        self.set_class(is_narrow or self._zoomed, "-single")
-        self.set_class(self._active > 2, "-on-lower")  # noqa: PLR2004 - the panes beside one another
-        self.set_class(self._active in {3, 5}, "-on-left")
-        self.set_class(self._active == 1, "-on-findings")
+        is_single = self._is_single = is_narrow or self._zoomed
+        self.bar.display = is_single
+        self.causes.display = is_narrow and self._active != 1
         for pane in self._panes:
-            pane.set_class(pane.number == self._active, "-active")
+            pane.display = not is_single or pane.number == self._active
+            pane.set_class(is_single, "-bare")
+        self._lower.display = not is_single or self._active > 2  # noqa: PLR2004 - the panes beside one another
+        self._left.display = not is_single or self._active in {3, 5}
         self._say()
         self._share()
 
@@ -154,14 +151,14 @@ class OverviewScreen(LiveScreen):
         if not self.size.height:
             return
         found, nodes, mesh, flux, changes = self._panes
-        is_single = self.has_class("-single")
         if isinstance(found, FindingsPane):
-            found.give_room(self.size.height - _CHROME if is_single else self.size.height // 3)
-        if is_single:
+            found.give_room(self.size.height - _CHROME if self._is_single else self.size.height // 3)
+        if self._is_single:
             for pane in self._panes:
-                pane.styles.height = None
-            self.query_one("#left").styles.width = None
+                _set(pane, "height", "1fr")
+            _set(self._left, "width", "1fr")
             return
+        _set(flux, "height", "100%")
         lower = max(flux.wants(), mesh.wants() + _LEAST)
         heights = share_out(self.size.height - 2, [found.wants(), nodes.wants(), lower])
         wanted = found.wants_detail() if isinstance(found, FindingsPane) else 0
@@ -169,32 +166,31 @@ class OverviewScreen(LiveScreen):
         if spare >= FindingsPane.LEAST_DETAIL:
             heights[0] += spare
             heights[2] -= spare
-        _set_height(found, heights[0])
-        _set_height(nodes, heights[1])
+        _set(found, "height", heights[0])
+        _set(nodes, "height", heights[1])
         upper, _ = share_out(heights[2], [mesh.wants(), max(_LEAST, changes.wants())])
-        _set_height(mesh, upper)
-        _set_height(changes, heights[2] - upper)
+        _set(mesh, "height", upper)
+        _set(changes, "height", heights[2] - upper)
         if isinstance(mesh, OverlayPane):
             cells = max(self.size.width // 3, min(mesh.cells() + 3, self.size.width // 2))
-            left = self.query_one("#left")
-            if left.styles.width is None or left.styles.width.value != cells:
-                left.styles.width = cells
+            _set(self._left, "width", cells)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Know which pane has the keys."""
         for node in event.widget.ancestors_with_self:
             if isinstance(node, OverviewPane) and node.number != self._active:
-                self._active = node.number
-                self._arrange()
+                self._activate(node.number)
+
+    def _activate(self, number: int) -> None:
+        """Let a pane be the one in sight; where all are, nothing moves."""
+        self._active = number
+        if self._is_single:
+            self._arrange()
 
     def action_pane(self, number: int) -> None:
         """Go to a pane."""
-        self._active = number
-        self._arrange()
-        pane = self._panes[number - 1]
-        for child in pane.query("*"):
-            if child.focusable:
-                child.focus(scroll_visible=False)
+        self._activate(number)
+        self.set_focus(self._panes[number - 1].lines, scroll_visible=False)
         self.app.remember(pane=number)
 
     def action_turn(self, places: int) -> None:
@@ -225,10 +221,9 @@ class OverviewScreen(LiveScreen):
         self._say()
 
 
-def _set_height(pane: OverviewPane, lines: int) -> None:
-    """Give a pane a height; what is as it was lays out nothing anew."""
-    if pane.styles.height is None or pane.styles.height.value != lines:
-        pane.styles.height = lines
+def _set(widget: Widget, side: Literal["width", "height"], wanted: int | str) -> None:
+    """Give a widget a width or a height; what is as it was lays out nothing anew."""
+    setattr(widget.styles, side, wanted)
 
 
 def top_causes(diagnosis: Diagnosis, cells: int, glyphs: Glyphs) -> list[tuple[Span, ...]]:

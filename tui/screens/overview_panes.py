@@ -18,6 +18,7 @@ from tui.views.findings import Since
 from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
 from tui.widgets.items import Item, Listing
+from tui.widgets.lines import Lines
 from tui.widgets.listpane import ListPane, ListTable
 from tui.widgets.matrix import Matrix
 from tui.widgets.pane import Pane
@@ -41,6 +42,11 @@ class OverviewPane(Pane):
 
     def wants(self) -> int:
         """Tell how many lines it would take to show everything, frame included."""
+        raise NotImplementedError
+
+    @property
+    def lines(self) -> Lines:
+        """What takes the keys."""
         raise NotImplementedError
 
 
@@ -282,6 +288,11 @@ class OverlayPane(OverviewPane):
     def compose(self) -> ComposeResult:
         """Hold the matrix."""
         yield self.matrix
+
+    @property
+    def lines(self) -> Lines:
+        """What takes the keys."""
+        return self.matrix
 
     def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:  # noqa: ARG002 - as every pane
         """Show the mesh, if it is another one."""

@@ -1,11 +1,10 @@
 """Paired screen: a list above, and a document about what is under its cursor below."""
 
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
@@ -29,8 +28,6 @@ class PairedScreen(LiveScreen):
 
     DEFAULT_CSS = """
     PairedScreen ListTable, PairedScreen Matrix { height: 1fr; }
-    PairedScreen.-list-alone DocumentPane { display: none; }
-    PairedScreen.-document-alone .list, PairedScreen .list.-off { display: none; }
     PairedScreen #bar { background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,6 +42,8 @@ class PairedScreen(LiveScreen):
         self.active = 0
         """The place of the list that is shown."""
         self.document: DocumentPane
+        self._alone: Literal["", "list", "document"] = ""
+        """What is shown alone; empty: both."""
         self._is_placed = ref is None
 
     @property
@@ -71,16 +70,21 @@ class PairedScreen(LiveScreen):
         self.document.folds_faults = False  # what is right explains what is wrong
         if len(self.lists) > 1:
             yield SpanLines(glyphs=self.app.glyphs, id="bar", ground="muted")
-        for place, pane in enumerate(self.lists):
-            pane.add_class("list")
-            pane.set_class(place != self.active, "-off")
-            yield pane
+        yield from self.lists
         yield self.document
 
     def on_mount(self) -> None:
         """Begin in the list, at what was asked for."""
         super().on_mount()
-        self._focus(self.list)
+        self._arrange()
+        self.set_focus(self.list.lines)
+
+    def _arrange(self) -> None:
+        """Show what is to be in sight, each told for itself: a class of the screen would style it all anew."""
+        for place, pane in enumerate(self.lists):
+            pane.display = place == self.active and self._alone != "document"
+        self.document.display = self._alone != "list"
+        self.share()
 
     def show(self, diagnosis: Diagnosis) -> None:
         """Show the list and what its cursor is on."""
@@ -107,7 +111,7 @@ class PairedScreen(LiveScreen):
         """Give the list what it needs, half of the screen at most."""
         if not self.size.height:
             return
-        if self.has_class("-list-alone"):
+        if self._alone == "list":
             self.list.styles.height = "1fr"
             return
         chrome = _CHROME + (len(self.lists) > 1)
@@ -129,39 +133,29 @@ class PairedScreen(LiveScreen):
         """Tell where this is."""
         return (self.NAME,)
 
-    def _focus(self, pane: Widget) -> None:
-        for child in pane.query("*"):
-            if child.focusable:
-                child.focus(scroll_visible=False)
-                return
-
     def action_other(self) -> None:
         """Go from the list to the document, or back."""
         is_reading = isinstance(self.focused, Document)
-        if self.has_class("-list-alone") or self.has_class("-document-alone"):
-            self.remove_class("-list-alone", "-document-alone")
-            self.add_class("-list-alone" if is_reading else "-document-alone")
-        self._focus(self.list if is_reading else self.document)
-        self.share()
+        if self._alone:
+            self._alone = "list" if is_reading else "document"
+            self._arrange()
+        self.set_focus(self.list.lines if is_reading else self.document.document)
 
     def action_list(self, number: int) -> None:
         """Show another list."""
         if 1 <= number <= len(self.lists):
             self.active = number - 1
-            for place, pane in enumerate(self.lists):
-                pane.set_class(place != self.active, "-off")
-            self._focus(self.list)
+            self._alone = "list" if self._alone else ""
+            self._arrange()
+            self.set_focus(self.list.lines)
             self._say()
-            self.share()
             self.write()
 
     def action_zoom(self) -> None:
         """Show the pane that has the keys alone, or both again."""
-        if self.has_class("-list-alone") or self.has_class("-document-alone"):
-            self.remove_class("-list-alone", "-document-alone")
-        else:
-            self.add_class("-document-alone" if isinstance(self.focused, Document) else "-list-alone")
-        self.share()
+        here: Literal["list", "document"] = "document" if isinstance(self.focused, Document) else "list"
+        self._alone = "" if self._alone else here
+        self._arrange()
 
     def on_list_pane_moved(self) -> None:
         """Write up what is under the cursor now, and offer its keys."""
@@ -171,12 +165,19 @@ class PairedScreen(LiveScreen):
     def on_list_pane_opened(self, event: ListPane.Opened) -> None:
         """Read what was chosen."""
         event.stop()
-        self._focus(self.document)
+        self.read()
 
     def on_document_pane_opened(self, event: DocumentPane.Opened) -> None:
         """Open what a line stands for."""
         event.stop()
         self.opened(event.key)
+
+    def read(self) -> None:
+        """Go to the document."""
+        if self._alone:
+            self._alone = "document"
+            self._arrange()
+        self.set_focus(self.document.document)
 
     def opened(self, key: str) -> None:
         """Hear that a line of the document was opened."""

@@ -41,15 +41,16 @@ class Keys(SpanLines):
 
     def on_mount(self) -> None:
         """Follow what works."""
-        self.screen.bindings_updated_signal.subscribe(self, self._update)
-        self.call_after_refresh(self._update, self.screen)
+        self.screen.bindings_updated_signal.subscribe(self, self.update_keys)
+        self.call_after_refresh(self.update_keys, self.screen)
 
     def on_resize(self) -> None:
         """Fit into another width."""
         super().on_resize()
-        self._update(self.screen)
+        self.update_keys(self.screen)
 
-    def _update(self, screen: Screen[object]) -> None:
+    def update_keys(self, screen: Screen[object]) -> None:
+        """Show the keys that work now."""
         if not self.is_attached or not screen.is_current:
             return
         active = (each.binding for each in screen.active_bindings.values() if each.enabled and each.binding.show)

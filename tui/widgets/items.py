@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from probes.model.flux import ObjectRef
 from tui.format import Span
-from tui.widgets.cells import Row, spans_of
+from tui.widgets.cells import Row, Ticking, spans_of
 
 
 class Item(NamedTuple):
@@ -14,8 +14,13 @@ class Item(NamedTuple):
     ref: ObjectRef | None = None
     is_fault: bool = False
 
+    def steady_text(self) -> str:
+        """Write the row as text without its ages, for filters: what a filter finds does not change by the second."""
+        cells = (cell for cell in self.row.cells if not isinstance(cell, Ticking))
+        return "  ".join(said for cell in cells if (said := "".join(span.text for span in spans_of(cell, 0.0)).strip()))
+
     def text(self, now: float) -> str:
-        """Write the row as text, for filters and the clipboard."""
+        """Write the row as text, for the clipboard."""
         cells = ("".join(span.text for span in spans_of(cell, now)).strip() for cell in self.row.cells)
         return "  ".join(cell for cell in cells if cell)
 

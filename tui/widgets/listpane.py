@@ -9,10 +9,11 @@ from textual.message import Message
 
 from probes.model.flux import ObjectRef
 from tui.format import UNICODE, Glyphs, Span
-from tui.widgets.cells import Cell
+from tui.widgets.cells import Cell, Row
 from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
 from tui.widgets.items import Item, Listing
+from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
 
@@ -66,20 +67,25 @@ class ListPane(Pane):
         self.table = ListTable(self.COLUMNS, sort_keys=self.SORT_KEYS, glyphs=glyphs)
         self.listing = Listing()
         self._items: dict[str, Item] = {}
+        self._texts: dict[str, tuple[Row, str]] = {}
+        """What rows say, while a filter looks through them."""
 
     def compose(self) -> ComposeResult:
         """Hold the table."""
         yield self.table
 
+    @property
+    def lines(self) -> Lines:
+        """What takes the keys."""
+        return self.table
+
     def set_listing(self, listing: Listing, now: float) -> None:
         """Show these items, those of them that are wanted."""
         self.listing = listing
         self._items = {item.row.key: item for item in listing.items}
-        wanted = [
-            item.row
-            for item in listing.items
-            if not self.filter.says or self.filter.wants(item.text(now), is_fault=item.is_fault)
-        ]
+        if self.filter.pattern is None or len(self._texts) > 2 * len(self._items):
+            self._texts.clear()
+        wanted = [item.row for item in listing.items if not self.filter.says or self._wants(item)]
         if listing.items and not wanted:
             said = "nothing matches; esc shows everything" if self.filter.text else "no faults; ctrl-z shows everything"
             self.table.placeholder = Span(f"{self.glyphs.none} {said}", "muted")
@@ -94,6 +100,15 @@ class ListPane(Pane):
             self.post_message(self.Moved())
         parts = [listing.note, self.filter.says, f"{len(wanted)} of {len(self._items)}" if self.filter.says else ""]
         self.say("  ".join(part for part in parts if part))
+
+    def _wants(self, item: Item) -> bool:
+        """Tell whether an item is wanted; the texts of a thousand rows are not made for every key that is typed."""
+        if self.filter.pattern is None:
+            return self.filter.wants("", is_fault=item.is_fault)
+        kept = self._texts.get(item.row.key)
+        if kept is None or kept[0] is not item.row:
+            kept = self._texts[item.row.key] = (item.row, item.steady_text())
+        return self.filter.wants(kept[1], is_fault=item.is_fault)
 
     def set_filter(self, wanted: Filter) -> None:
         """Leave out what is not wanted."""

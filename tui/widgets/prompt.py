@@ -1,75 +1,45 @@
-"""Prompt: the line where a filter or a command is typed; it stands where the keys stood."""
+"""Prompt: the line at the bottom; it says which keys work, and takes a filter or a command where one is asked for."""
 
 from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import getters
-from textual.app import ComposeResult
+from textual import events
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.message import Message
-from textual.suggester import Suggester
+from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
 
+from probes.model.text import clean
 from tui.format import Glyphs, Span, width
-from tui.widgets.spanline import SpanLines
+from tui.widgets.footer import Keys
+
+_LONGEST = 1000
+"""Characters that are taken."""
 
 
-class _Completion(Suggester):
-    """Completes a command as it is typed."""
+class Prompt(Keys):
+    """The keys or, opened for a filter (``/``) or a command (``:``), what is typed, with what is wrong beside it.
 
-    def __init__(self, complete: Callable[[str], str]) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._complete = complete
-
-    async def get_suggestion(self, value: str) -> str | None:
-        """Complete what was typed."""
-        return self._complete(value) or None
-
-
-class _Line(Input):
-    """What is typed."""
+    One widget for both, so that nothing is laid out anew when it opens.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "take", "Complete", id="prompt.complete"),
+        Binding("tab", "take", "Complete", id="prompt.complete", tooltip="Take the completion that is shown"),
+        Binding("enter", "give", "Enter", id="prompt.give"),
+        Binding("escape", "dismiss", "Cancel", id="prompt.cancel"),
         Binding("up", "earlier(-1)", "Earlier", show=False, id="prompt.earlier"),
         Binding("down", "earlier(1)", "Later", show=False, id="prompt.later"),
-        Binding("escape", "dismiss", "Cancel", id="prompt.cancel"),
+        Binding("left", "go(-1)", "Left", show=False, id="prompt.left"),
+        Binding("right", "go(1)", "Right", show=False, id="prompt.right"),
+        Binding("home,ctrl+a", "go(-9999)", "Start", show=False, id="prompt.start"),
+        Binding("end,ctrl+e", "go(9999)", "End", show=False, id="prompt.end"),
+        Binding("backspace,ctrl+h", "delete(-1)", "Delete before", show=False, id="prompt.delete-before"),
+        Binding("delete,ctrl+d", "delete(1)", "Delete", show=False, id="prompt.delete"),
+        Binding("ctrl+u", "delete(-9999)", "Delete to the start", show=False, id="prompt.delete-to-start"),
+        Binding("ctrl+k", "delete(9999)", "Delete to the end", show=False, id="prompt.delete-to-end"),
+        Binding("ctrl+w", "delete_word", "Delete a word", show=False, id="prompt.delete-word"),
     ]
-
-    def action_take(self) -> None:
-        """Take the completion that is shown."""
-        if self._suggestion:
-            self.value = self._suggestion
-            self.cursor_position = len(self.value)
-
-    def action_earlier(self, places: int) -> None:
-        """Bring back what was typed before."""
-        prompt = self.parent
-        if isinstance(prompt, Prompt):
-            prompt.recall(places)
-
-    def action_dismiss(self) -> None:
-        """Give up."""
-        prompt = self.parent
-        if isinstance(prompt, Prompt):
-            prompt.dismiss()
-
-
-class Prompt(Horizontal):
-    """A line to type into, opened for a filter (``/``) or a command (``:``), with what is wrong beside it."""
-
-    DEFAULT_CSS = """
-    Prompt { dock: bottom; height: 1; display: none; background: $panel; }
-    Prompt.-open { display: block; }
-    Prompt > SpanLines { width: auto; background: $panel; }
-    Prompt > _Line {
-        width: 1fr; height: 1; border: none; padding: 0; background: $panel; color: $foreground;
-    }
-    Prompt > _Line:focus { border: none; background: $panel; background-tint: $panel 0%; }
-    """
 
     class Changed(Message):
         """Something else is typed now."""
@@ -86,83 +56,137 @@ class Prompt(Horizontal):
     class Closed(Message):
         """Nothing is asked any more."""
 
-    input = getters.query_one(_Line)
-
     def __init__(
         self, *, glyphs: Glyphs, complete: Callable[[str], str], asked: dict[str, deque[str]] | None = None
     ) -> None:
-        super().__init__()
-        self._glyphs = glyphs
+        super().__init__(glyphs=glyphs)
+        self.can_focus = False  # while it shows keys
+        self.kind = ""
+        """``/`` or ``:``; empty while nothing is asked."""
+        self.text = ""
+        """What is typed."""
+        self._at = 0
+        """The place of the cursor in it."""
+        self._wrong = ""
         self._complete = complete
         self._asked = asked if asked is not None else {}
         self._place = 0
         self._back: Widget | None = None
-        self.kind = ""
-
-    def compose(self) -> ComposeResult:
-        """Put a sign before what is typed and what is wrong behind it."""
-        yield SpanLines(glyphs=self._glyphs, id="sign")
-        line = _Line(compact=True, select_on_focus=False)
-        line.cursor_blink = False
-        yield line
-        yield SpanLines(glyphs=self._glyphs, id="complaint")
 
     def ask(self, kind: str, text: str) -> None:
         """Open for a filter or a command, with what it begins with."""
-        self.kind = kind
+        self.kind, self.text, self._at = kind, text, len(text)
         self._place = 0
+        self._wrong = ""
         self._back = self.screen.focused
-        self._say("#sign", Span(f" {kind}", "accent"))
-        self.complain("")
-        self.input.suggester = _Completion(self._complete) if kind == ":" else None
-        with self.input.prevent(Input.Changed):
-            self.input.value = text
-        self.input.cursor_position = len(text)
-        self.add_class("-open")
-        self.screen.add_class("-asking")
-        self.input.focus()
+        self.can_focus = True
+        self.screen.set_focus(self, scroll_visible=False)
+        self._draw_typed()
 
     def complain(self, wrong: str) -> None:
         """Say what is wrong with what is typed."""
-        self._say("#complaint", Span(f" {self._glyphs.critical} {wrong} " if wrong else "", "critical"))
+        self._wrong = wrong
+        if self.kind:
+            self._draw_typed()
 
-    def _say(self, where: str, span: Span) -> None:
-        line = self.query_one(where, SpanLines)
-        line.styles.width = width(span.text)
-        line.set_lines([[span]])
+    def update_keys(self, screen: Screen[object]) -> None:
+        """Show the keys, unless something is typed."""
+        if not self.kind:
+            super().update_keys(screen)
 
-    def recall(self, places: int) -> None:
+    def _completion(self) -> str:
+        """Tell what would complete the command that is typed; empty where nothing does."""
+        found = self._complete(self.text) if self.kind == ":" and self._at == len(self.text) else ""
+        return found if found.startswith(self.text) else ""
+
+    def _draw_typed(self) -> None:
+        """Write what is typed; of a long text the part around the cursor is seen, with marks for what is not."""
+        wrong = f"{self.glyphs.critical} {self._wrong} " if self._wrong else ""
+        room = max(8, self.size.width - width(wrong) - 4)
+        start = max(0, self._at - room + 1)
+        before = clean(self.text[start : self._at])
+        under, after = clean(self.text[self._at : self._at + 1]), clean(self.text[self._at + 1 :])
+        rest = self._completion()[len(self.text) :]
+        spans = [Span(f" {self.kind}", "accent"), Span(self.glyphs.ellipsis if start else "", "muted"), Span(before)]
+        spans += [Span(under or rest[:1] or " ", "selection"), Span(after), Span(rest[1:], "muted")]
+        used = sum(width(span.text) for span in spans)
+        self.set_lines([[*spans, Span(" " * (self.size.width - used - width(wrong))), Span(wrong, "critical")]])
+
+    def _typed(self, text: str, at: int) -> None:
+        """Take what is typed now, and tell of it."""
+        is_new = text != self.text
+        self.text, self._at = text[:_LONGEST], max(0, min(at, len(text), _LONGEST))
+        if is_new:
+            self._wrong = ""
+            self.post_message(self.Changed(self, self.kind, self.text))
+        self._draw_typed()
+
+    def _insert(self, text: str) -> None:
+        self._typed(self.text[: self._at] + text + self.text[self._at :], self._at + len(text))
+
+    def on_key(self, event: events.Key) -> None:
+        """Take a character."""
+        if self.kind and event.is_printable and event.character:
+            event.stop()
+            event.prevent_default()
+            self._insert(event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take the first line of what was pasted."""
+        event.stop()
+        self._insert(event.text.strip().partition("\n")[0].strip())
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - the signature is Textual's
+        """Take every character, whatever it does elsewhere."""
+        return bool(self.kind) and character is not None and character.isprintable()
+
+    def action_take(self) -> None:
+        """Take the completion that is shown."""
+        if found := self._completion():
+            self._typed(found, len(found))
+
+    def action_go(self, places: int) -> None:
+        """Move the cursor."""
+        self._typed(self.text, self._at + places)
+
+    def action_delete(self, places: int) -> None:
+        """Delete what is before (-) or behind the cursor."""
+        end = max(0, self._at + places)
+        first, last = sorted((self._at, end))
+        self._typed(self.text[:first] + self.text[last:], first)
+
+    def action_delete_word(self) -> None:
+        """Delete the word before the cursor."""
+        kept = self.text[: self._at].rstrip().rpartition(" ")
+        start = len(kept[0]) + len(kept[1])
+        self._typed(self.text[:start] + self.text[self._at :], start)
+
+    def action_earlier(self, places: int) -> None:
         """Bring back an earlier (-1) or later (1) one."""
         asked = self._asked.get(self.kind, deque())
         self._place = max(-len(asked), min(0, self._place + places))
-        self.input.value = asked[self._place] if self._place else ""
-        self.input.cursor_position = len(self.input.value)
+        text = asked[self._place] if self._place else ""
+        self._typed(text, len(text))
 
-    def dismiss(self) -> None:
+    def action_give(self) -> None:
+        """Tell what was entered, and remember it."""
+        kind, text = self.kind, self.text.strip()
+        asked = self._asked.setdefault(kind, deque(maxlen=100))
+        if text and (not asked or asked[-1] != text):
+            asked.append(text)
+        self._close()
+        self.post_message(self.Given(self, kind, text))
+
+    def action_dismiss(self) -> None:
         """Close and take back what was typed."""
         kind = self.kind
         self._close()
         self.post_message(self.Changed(self, kind, ""))
 
     def _close(self) -> None:
-        self.remove_class("-open")
-        self.screen.remove_class("-asking")
-        self.screen.set_focus(self._back if self._back is not None and self._back.is_attached else None)
+        self.kind = self.text = ""
+        back = self._back if self._back is not None and self._back.is_attached else None
+        self.screen.set_focus(back, scroll_visible=False)
+        self.can_focus = False
+        self.update_keys(self.screen)
         self.post_message(self.Closed())
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Tell what is typed."""
-        event.stop()
-        self.complain("")
-        if self.has_class("-open"):
-            self.post_message(self.Changed(self, self.kind, event.value))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Tell what was entered, and remember it."""
-        event.stop()
-        kind, text = self.kind, event.value.strip()
-        asked = self._asked.setdefault(kind, deque(maxlen=100))
-        if text and (not asked or asked[-1] != text):
-            asked.append(text)
-        self._close()
-        self.post_message(self.Given(self, kind, text))
