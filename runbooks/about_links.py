@@ -45,6 +45,15 @@ def _larger(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) 
     return ("held" if link.mtu > int(condition.args["mtu"]) else "waiting"), f"MTU {link.mtu}"
 
 
+def _smaller(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
+    link = _link(network, condition)
+    if not isinstance(link, Link):
+        return link
+    if link.mtu is None:
+        return "unknown", "its MTU is not known"
+    return ("held" if link.mtu < int(condition.args["mtu"]) else "waiting"), f"MTU {link.mtu}"
+
+
 def _netns_mtu(_: Sight, condition: Condition, network: NodeNetwork, __: NodeView) -> Judged:
     if network.pod_netns is None:
         return "unknown", network.unassessed.get("pod_netns", "its pods' networks are not known")
@@ -131,6 +140,7 @@ LINK_KINDS: Final[Mapping[str, Kind]] = {
     "link-gone": Kind("{ifname} is not on {node}", of_network(_gone), ("ifname",)),
     "link-mtu": Kind("{ifname} on {node} has MTU {mtu}", of_network(_mtu), ("ifname", "mtu")),
     "link-larger": Kind("{ifname} on {node} has a larger MTU than {mtu}", of_network(_larger), ("ifname", "mtu")),
+    "link-smaller": Kind("{ifname} on {node} has a smaller MTU than {mtu}", of_network(_smaller), ("ifname", "mtu")),
     "netns-mtu": Kind("the pod's network {netns} on {node} has MTU {mtu}", of_network(_netns_mtu), ("netns", "mtu")),
     "mss-below": Kind(
         "an MSS of {mss} is less than {ifname} on {node} gives by itself", of_network(_mss_below), ("ifname", "mss")

@@ -176,7 +176,7 @@ def _api(sight: Sight, _: Condition) -> Judged:
     return ("waiting", why) if why else ("held", "it answers")
 
 
-def _no_new_findings(sight: Sight, _: Condition) -> Judged:
+def _no_new_findings(sight: Sight, condition: Condition) -> Judged:
     """Judge findings that are new; on a node whose k3s has just started what lacks is mild at first, and counts."""
     if why := api_trouble(sight, "nodes"):
         return "unknown", why
@@ -185,7 +185,7 @@ def _no_new_findings(sight: Sight, _: Condition) -> Judged:
         finding_key(each)
         for each in findings_of(sight.diagnosis)
         if each.severity == Severity.CRITICAL or (each.subject.kind == "Node" and each.subject.name in starting)
-        if finding_key(each) not in sight.findings_before
+        if finding_key(each) not in sight.findings_before and each.code not in condition.args.get("but", "").split()
     ]
     return ("waiting", f"new: {', '.join(new[:3])}") if new else ("held", "no new critical finding")
 
@@ -242,6 +242,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "schedulable": Kind("{node} takes pods", _schedulable),
     "api": Kind("the API answers", _api, of_node=False),
     "no-new-findings": Kind("no critical finding is new", _no_new_findings, of_node=False),
+    "no-new-findings-but": Kind("no critical finding is new but {but}", _no_new_findings, ("but",), of_node=False),
     "cleared": Kind("{finding} is not found on {node} any more", _cleared, ("finding",)),
     "cleared-everywhere": Kind("{finding} is found nowhere any more", _cleared, ("finding",), of_node=False),
     "found": Kind("{finding} is found on {node}", _found, ("finding",)),

@@ -13,7 +13,8 @@ from runbooks.reaching import reach
 from runbooks.sight import Condition, Stood
 
 _ASK: Final = 10.0
-_PROBES: Final = 8
+_PROBES: Final = 2
+"""Side by side: a probe of full-size packets has a stream open on every node, and a node takes four of one login."""
 _PULSE: Final = 0.5
 """Seconds between two questions whether the API is there."""
 _PULSE_TIMEOUT: Final = 2.0

@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from probes.cluster import Wires
@@ -80,11 +80,23 @@ async def _path_mtu(condition: Condition, snapshot: Snapshot, wires: Wires) -> S
     plan[mine] = [Target(name, place.address, name) for name, place in places.items()]
     found: list[Result] = []
     await search(plan, found.append)
-    return _sum_up(node, found, lost)
+    return _sum_up(node, found, lost, {name: _device_mtu(snapshot, name) for name in snapshot.networks})
 
 
-def _sum_up(node: str, found: Sequence[Result], lost: Sequence[str]) -> Stood:
-    bad = [each for each in found if each.outcome not in {"ok", "unassessed"}]
+def _device_mtu(snapshot: Snapshot, node: str) -> int:
+    """Give the MTU of a node's overlay device, by which its own kernel tells larger pods what fits."""
+    network = snapshot.networks.get(node)
+    mtus = [link.mtu for link in (network.links if network else None) or () if link.vxlan and link.mtu]
+    return min(mtus, default=1 << 16)
+
+
+def _sum_up(node: str, found: Sequence[Result], lost: Sequence[str], devices: Mapping[str, int]) -> Stood:
+    def passes(each: Result) -> bool:
+        """Count a pod in that is older than a lowered MTU: its node tells it the device's, which keeps it going."""
+        told = each.sizes.mtu if each.outcome == "told" and each.sizes is not None else None
+        return each.outcome in {"ok", "unassessed"} or (told or 0) >= devices.get(each.node, 1 << 16)
+
+    bad = [each for each in found if not passes(each)]
     if bad:
         failing = tuple(sorted(f"{each.node} to {each.peer}" for each in bad))
         why = f": {bad[0].reason}" if bad[0].reason else ""

@@ -107,7 +107,8 @@ def start_argv(run: str, step: PlannedStep) -> tuple[str, ...]:
         *("systemd-run", "--quiet", "--no-block", f"--unit={unit_of(run, step)}"),
         *(f"--description=underlay {run}: {step.name}", "--service-type=oneshot", "--property=RemainAfterExit=yes"),
         *(f"--property=TimeoutStartSec={limit}", "--setenv=LC_ALL=C", "--"),
-        *argv_of(run, step),
+        # systemd puts its own environment's values into what it runs, of ${x} anywhere; it reads $$ as $.
+        *(each.replace("$", "$$") for each in argv_of(run, step)),
     )
 
 

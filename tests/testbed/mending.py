@@ -1,0 +1,66 @@
+"""Runbooks on the testbed: taken by the engine, or their plans typed by hand, line by line, as a person would."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.testbed.cluster import Testbed
+from tests.testbed.commands import run
+from tests.testbed.underlay import ROOT
+
+Given = Mapping[str, str]
+
+
+def _process(bed: Testbed, runbook: str, given: Given, journals: Path | None, seconds: float) -> str:
+    spec = {
+        "kubeconfig": str(bed.kubeconfig),
+        "ssh_config": str(bed.ssh_config),
+        "runbook": runbook,
+        "given": dict(given),
+        "journals": None if journals is None else str(journals),
+    }
+    argv = (sys.executable, "-m", "tests.testbed.catalog_process", json.dumps(spec))
+    done = run(bed.operator_command(argv), cwd=str(ROOT), timeout=seconds)
+    if done.stderr:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+def plan_of(bed: Testbed, runbook: str, given: Given) -> dict[str, Any]:
+    """Have underlay make a plan; nothing is begun."""
+    made: dict[str, Any] = json.loads(_process(bed, runbook, given, None, 60))
+    return made
+
+
+def take(bed: Testbed, runbook: str, given: Given, journals: Path) -> list[dict[str, Any]]:
+    """Take a run; gives its journal's records. Every step was confirmed, and its end is the last record."""
+    _process(bed, runbook, given, journals, 300)
+    path = max(journals.glob("*.jsonl"), key=lambda each: each.stat().st_mtime_ns)
+    assert path.stat().st_mode & 0o777 == 0o600
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def type_in(bed: Testbed, plan: Mapping[str, Any], *, skip: tuple[str, ...] = ()) -> list[str]:
+    """Type every line of a plan's steps but those of steps whose names begin with one of ``skip``; gives the lines.
+
+    kubectl and ssh are the operator's own. The testbed's API is older than policy/v1, which is what a line would say of
+    a k3s of today.
+    """
+    typed = []
+    for step in plan["steps"]:
+        if step["name"].startswith(skip or ("\0",)):
+            continue
+        for line in step["by_hand"]:
+            typed.append(line)
+            _type(bed, line.replace('"policy/v1"', '"policy/v1beta1"'))
+    return typed
+
+
+def _type(bed: Testbed, line: str) -> None:
+    kubectl = bed.plane.programs / "kubectl"
+    tools = f'ssh() {{ command ssh -F {bed.ssh_config} "$@"; }}\nkubectl() {{ {kubectl} "$@"; }}\n'
+    env = {"KUBECONFIG": str(bed.kubeconfig), "PATH": os.environ["PATH"]}
+    run(bed.operator_command(("bash", "-euc", tools + line)), timeout=60, env=env)
