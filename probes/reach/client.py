@@ -11,6 +11,7 @@ import httpx
 
 from probes.model.text import clean
 from probes.reach.http import BODY, Exchange, Version
+from probes.reach.request import MOST, Answer, Request
 
 _PHASES: Final = {
     "connection.connect_tcp.complete": "connect",
@@ -47,11 +48,18 @@ class _Watch:
 
 async def exchange(url: str, version: Version, *, seconds: float, context: ssl.SSLContext) -> Exchange:
     """Ask for the first 128 KiB of a URL by one version of HTTP; no proxy, no redirect, ``seconds`` at the most."""
+    return (await answer(Request(url, version, first=BODY), seconds=seconds, context=context)).exchange
+
+
+async def answer(request: Request, *, seconds: float, context: ssl.SSLContext) -> Answer:
+    """Send a request; no proxy, no redirect, ``seconds`` at the most, and no more of a body than was asked for."""
+    url, version = request.url, request.version
     watch = _Watch()
     seen: dict[str, Any] = {}
+    heard: dict[str, Any] = {}
     try:
         async with asyncio.timeout(seconds):
-            await _ask(httpx.URL(url), version, context, watch, seen)
+            await _ask(httpx.URL(url), request, context, watch, seen, heard)
         failed, reason = "", ""
     except TimeoutError:
         failed, reason = _next(watch, url), f"no end within {seconds:g} s"
@@ -63,31 +71,52 @@ async def exchange(url: str, version: Version, *, seconds: float, context: ssl.S
         await watch.close()
     if failed:
         watch.seconds.pop(failed, None)
-    return Exchange(version, seconds=watch.seconds, failed=failed, reason=reason, **seen)
+    return Answer(Exchange(version, seconds=watch.seconds, failed=failed, reason=reason, **seen), **heard)
 
 
-async def _ask(url: httpx.URL, version: Version, context: ssl.SSLContext, watch: _Watch, seen: dict[str, Any]) -> None:
+async def _ask(
+    url: httpx.URL,
+    request: Request,
+    context: ssl.SSLContext,
+    watch: _Watch,
+    seen: dict[str, Any],
+    heard: dict[str, Any],
+) -> None:
     loop = asyncio.get_running_loop()
     port = url.port or (443 if url.scheme == "https" else 80)
     found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
     address = str(found[0][4][0])
     seen["address"] = address
     watch.note("dns")
-    headers = {"Host": url.netloc.decode(), "Range": f"bytes=0-{BODY - 1}", "User-Agent": "underlay"}
+    headers = {"Host": url.netloc.decode(), "User-Agent": "underlay", "Accept-Encoding": "identity"}
+    headers |= dict(request.headers)
+    if request.first:
+        headers["Range"] = f"bytes=0-{request.first - 1}"
+    most = request.keep or request.first or MOST
     extensions = {"trace": watch.trace, "sni_hostname": url.host}
-    transport = httpx.AsyncHTTPTransport(verify=context, http2=version == "2", trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=context, http2=request.version == "2", trust_env=False)
     async with httpx.AsyncClient(transport=transport, timeout=None, trust_env=False) as client:  # noqa: S113 - ours is
-        request = client.build_request("GET", url.copy_with(host=address), headers=headers, extensions=extensions)
-        response = await client.send(request, stream=True)
+        built = client.build_request(
+            request.method,
+            url.copy_with(host=address),
+            headers=headers,
+            content=request.body.encode() if request.method == "POST" else None,
+            extensions=extensions,
+        )
+        response = await client.send(built, stream=True)
         try:
             seen["status"] = response.status_code
             seen["spoken"] = "2" if response.http_version == "HTTP/2" else "1.1"
+            heard["headers"] = {name.lower(): value for name, value in response.headers.items()}
             seen["body"] = 0
+            kept = bytearray()
             async for chunk in response.aiter_raw():
                 seen["body"] += len(chunk)
-                if seen["body"] >= BODY:
+                kept += chunk[: request.keep - len(kept)]
+                if seen["body"] >= most:
                     break
             watch.note("transfer")
+            heard["text"] = kept.decode("utf-8", "replace")
         finally:
             await response.aclose()
 

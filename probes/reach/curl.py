@@ -6,6 +6,7 @@ from typing import Final
 from probes.model.observation import Completed
 from probes.model.text import clean
 from probes.reach.http import BODY, PHASES, Exchange, Version
+from probes.reach.request import MOST, Answer, Request
 
 _MARK: Final = "underlay-curl"
 _FIELDS: Final = (
@@ -28,6 +29,10 @@ _AFTER: Final = re.compile(r" after [0-9]+ (?:ms|milliseconds)")
 """How long it took is told by the phases; without it equal reasons are equal."""
 _RATE: Final = "2M"
 """Bytes a second at the most: with the time limit, what a body without an end can cost."""
+_KEPT_RATE: Final = "256k"
+"""Likewise for a body that is sent on to this machine."""
+_HEAD: Final = re.compile(r"HTTP/[0-9.]+ [0-9]{3}[^\n]*\n")
+_COMPLAINT: Final = "curl: ("
 
 
 def command(url: str, version: Version, seconds: float) -> tuple[str, ...]:
@@ -40,6 +45,55 @@ def command(url: str, version: Version, seconds: float) -> tuple[str, ...]:
         *("--max-time", f"{seconds:g}", "--limit-rate", _RATE, "--max-filesize", str(64 * BODY)),
         *("-A", "underlay", "-w", f"\\n{_MARK} " + " ".join(f"%{{{each}}}" for each in _FIELDS) + "\\n", "--", url),
     )
+
+
+def asking(request: Request, seconds: float) -> tuple[tuple[str, ...], str]:
+    """Give the command of a request and what it reads; the URL, headers and body stand in what it reads alone.
+
+    What comes back are the headers, then as much of the body as is to be kept; ends by itself after ``seconds``.
+    """
+    method = {"GET": (), "HEAD": ("--head",), "POST": ("-X", "POST")}[request.method]
+    kept = ("-o", "-" if request.keep and request.method != "HEAD" else "/dev/null")
+    argv = (
+        *("curl", "-q", "-sS", "-D", "-", *kept, *method, "--noproxy", "*", f"--http{request.version}"),
+        *(("-r", f"0-{request.first - 1}") if request.first else ()),
+        *("--max-time", f"{seconds:g}", "--limit-rate", _KEPT_RATE if request.keep else _RATE),
+        *("--max-filesize", str(request.keep or MOST), "-A", "underlay"),
+        *("-w", f"\\n{_MARK} " + " ".join(f"%{{{each}}}" for each in _FIELDS) + "\\n", "-K", "-"),
+    )
+    lines = [("url", request.url), *(("header", f"{name}: {value}") for name, value in request.headers)]
+    lines += [("data-raw", request.body)] if request.method == "POST" else []
+    return argv, "".join(f"{name} = {_quoted(value)}\n" for name, value in lines)
+
+
+def _quoted(text: str) -> str:
+    """Write a value of curl's configuration (curl(1), -K): within quotes these five have to be escaped."""
+    for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        text = text.replace(plain, escaped)
+    return f'"{text}"'
+
+
+def answered(completed: Completed, request: Request) -> Answer:
+    """Read what came of a request."""
+    said, mark, rest = completed.stdout.rpartition(f"{_MARK} ")
+    head, body = _heads(said) if mark else ({}, "")
+    complaint = next((line for line in reversed(said.splitlines()) if line.startswith(_COMPLAINT)), "")
+    told = f"{complaint}\n{mark}{rest}" if mark else completed.stdout
+    short = Completed(completed.argv, completed.returncode, told)
+    exchange = parse(short, request.version, tls=request.url.startswith("https:"))
+    body = body.rpartition(f"\n{complaint}")[0] if complaint else body.removesuffix("\n")
+    return Answer(exchange, head, body[: request.keep])
+
+
+def _heads(said: str) -> tuple[dict[str, str], str]:
+    """Take the headers of the last answer off what curl printed; an interim answer (1xx) comes before it."""
+    head: dict[str, str] = {}
+    rest = said
+    while _HEAD.match(rest):
+        lines, _, rest = rest.replace("\r\n", "\n").partition("\n\n")
+        pairs = (line.partition(":") for line in lines.split("\n")[1:])
+        head = {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
+    return head, rest
 
 
 def parse(completed: Completed, asked: Version, *, tls: bool) -> Exchange:

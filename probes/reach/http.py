@@ -62,8 +62,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """Whether a body large enough for full-size segments came."""
 
 
-def judge(exchanges: Sequence[Exchange]) -> Verdict:
-    """Say what exchanges come to."""
+def judge(exchanges: Sequence[Exchange], *, slow: float = SLOW_SECONDS) -> Verdict:
+    """Say what exchanges come to; ``slow``: seconds that half of them may take."""
     sent = [each for each in exchanges if not each.unable]
     if not sent:
         return Verdict("unassessed", reason=next((each.unable for each in exchanges), "nothing was sent"))
@@ -85,7 +85,7 @@ def judge(exchanges: Sequence[Exchange]) -> Verdict:
     if found.status >= _SERVER_ERROR:
         return replace(found, outcome="refused", reason=f"the server answers {found.status}")
     times = sorted(each.total for each in sent)
-    if times[len(times) // 2] >= SLOW_SECONDS:
+    if times[len(times) // 2] >= slow:
         return replace(found, outcome="slow", phase=_slowest(sent))
     return found
 
@@ -108,8 +108,11 @@ def _commonest(words: Sequence[str]) -> str:
 
 
 def _slowest(sent: Sequence[Exchange]) -> str:
-    totals = {phase: sum(each.seconds.get(phase, 0.0) for each in sent) for phase in PHASES}
-    return max(PHASES, key=lambda phase: totals[phase])
+    totals: dict[str, float] = {}
+    for each in sent:
+        for phase, seconds in each.seconds.items():
+            totals[phase] = totals.get(phase, 0.0) + seconds
+    return max(totals, key=lambda phase: totals[phase])
 
 
 def may_go_on(exchanges: Sequence[Exchange], version: Version) -> bool:

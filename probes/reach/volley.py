@@ -47,6 +47,8 @@ class Shot(msgspec.Struct, frozen=True):
 
     name: str
     argv: tuple[str, ...]
+    stdin: str = ""
+    """What it reads: the place for what nobody else is to see, as arguments stand in lists of processes."""
 
 
 def script(shots: Sequence[Shot], nonce: str, *, at_once: int = AT_ONCE) -> str:
@@ -58,11 +60,13 @@ def script(shots: Sequence[Shot], nonce: str, *, at_once: int = AT_ONCE) -> str:
     for number, shot in enumerate(shots, 1):
         if not _NAME.fullmatch(shot.name):
             raise ValueError(f"{shot.name!r} is no name for a shot: use small letters, digits, dots and dashes")
-        lines.append(f'shot {shot.name} {shlex.join(shot.argv)} & p="$p $!"\n')
+        told = f"printf %s {shlex.quote(shot.stdin)} | " if shot.stdin else ""
+        lines.append(f'{told}shot {shot.name} {shlex.join(shot.argv)} & p="$p $!"\n')
         if number % at_once == 0:
             lines.append("wait $p; p=\n")
-    # The watch outlives the commands: it is ended with what is left of the process group, this shell excepted.
-    lines.append(f"wait $p; printf '%s done\\n' {nonce}; trap '' TERM; kill -TERM 0; exit 0\n")
+    # The watch outlives the commands: it is ended with what is left of the process group, this shell excepted. A wait
+    # for nobody in particular would wait for the watch.
+    lines.append(f"[ -z \"$p\" ] || wait $p; printf '%s done\\n' {nonce}; trap '' TERM; kill -TERM 0; exit 0\n")
     return "".join(lines)
 
 
@@ -75,7 +79,7 @@ async def volley(
     ``contextlib.aclosing``: that ends what still runs. Raises TransportError where the host cannot be asked.
     """
     nonce = secrets.token_hex(16)
-    inside = [Shot(shot.name, vantage.argv(shot.argv)) for shot in shots[:MOST]]
+    inside = [Shot(shot.name, vantage.argv(shot.argv), shot.stdin) for shot in shots[:MOST]]
     text = script(inside, nonce, at_once=at_once).encode()
     reader = (_READ, "sh", str(len(text)))
     argv = ("sh", "-c", _AS_ROOT, "sh", *reader) if vantage.root else ("sh", "-c", *reader)

@@ -13,7 +13,9 @@ from probes.model.text import clean
 from probes.transports.base import CommandFailed, CommandRefused, TimedOut
 from probes.transports.output import Lines, Output
 
-_GRACE_SECONDS: Final = 0.5
+_GRACE_SECONDS: Final = 1.0
+"""What programs have to put their things in order once they are told to end."""
+_LOOK_SECONDS: Final = 0.01
 _MISSING: Final = 127
 _NOT_EXECUTABLE: Final = 126
 
@@ -90,6 +92,16 @@ class _Process(asyncio.SubprocessProtocol):
         code = self.transport.get_returncode() if self.transport is not None else None
         return -signal.SIGKILL if code is None else code
 
+    def has_company(self) -> bool:
+        """Whether something that it started still runs."""
+        if self.transport is None:
+            return False
+        try:
+            os.killpg(self.transport.get_pid(), 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
     def signal_all(self, number: signal.Signals) -> None:
         """Signal it and all that it started."""
         if self.transport is not None:
@@ -165,6 +177,8 @@ async def _started(argv: Sequence[str], stdin: int, process: _P) -> AsyncGenerat
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GRACE_SECONDS):
                     await process.exited.wait()
+                    while process.has_company():  # noqa: ASYNC110 - nobody tells when a process that is not our child ends
+                        await asyncio.sleep(_LOOK_SECONDS)
         process.signal_all(signal.SIGKILL)
         await process.exited.wait()
         if process.transport is not None:

@@ -16,6 +16,7 @@ PROBES: Final = {
     "tcp": "the same bytes in usual and in small segments, to the Flux sources' hosts: blackhole or loss",
     "tls": "the certificates that the Flux sources' hosts or the targets show: whole, believed, how long",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
+    "git": "fetch repositories by both versions of HTTP, greet those of SSH, default: those of Flux",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
 }
 TRIES: Final = {"ping": 20, "mesh": 5, "tcp": 5}
@@ -60,6 +61,9 @@ class Arguments(argparse.Namespace):
     targets: list[str]
     senders: tuple[str, ...]
     attempts: int
+    counted: bool
+    """Whether a number of attempts was asked for."""
+    read_secret: bool
     runbook: str
     plan: bool
     unlock: str
@@ -213,6 +217,11 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
     probe.add_argument(
         "-n", dest="attempts", metavar="N", type=_count, default=0, help="attempts each; default: 3, of ping 20"
     )
+    probe.add_argument(
+        "--read-secret",
+        action="store_true",
+        help="git: read the known_hosts of a source's Secret, and nothing else of it",
+    )
     probe.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
 
 
@@ -275,6 +284,7 @@ def parse(argv: list[str]) -> Arguments:
     if not parsed.command:
         parser().error("no command given")
     if parsed.command == "probe":
+        parsed.counted = parsed.attempts > 0
         parsed.attempts = parsed.attempts or TRIES.get(parsed.probe, 3)
     parsed.demo = demo
     return parsed

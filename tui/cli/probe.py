@@ -1,8 +1,10 @@
 """``underlay probe``: real packets from every vantage, held side by side."""
 
+import asyncio
+import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -41,8 +43,35 @@ class Ground(msgspec.Struct, frozen=True):
 async def run(arguments: Arguments, place: Place) -> int:
     """Survey the vantages, send the probe, print; the exit status tells the verdict."""
     command = import_module(f"tui.cli.probe_{arguments.probe}")
-    async with _ground(arguments, place) as ground:
-        return int(await command.run(arguments, ground))
+    with _ended_in_order() as told:
+        try:
+            async with _ground(arguments, place) as ground:
+                return int(await command.run(arguments, ground))
+        except asyncio.CancelledError:
+            if not told:
+                raise
+            return 128 + told[0]
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[list[int]]:
+    """Have SIGTERM and SIGHUP end a probe as ctrl-c does, with all that it started anywhere; gives which came."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    told: list[int] = []
+
+    def end(number: int) -> None:
+        told.append(number)
+        if task is not None:
+            task.cancel()
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, end, number)
+    try:
+        yield told
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 @asynccontextmanager

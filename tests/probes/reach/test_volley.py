@@ -52,6 +52,23 @@ async def test_commands_run_side_by_side() -> None:
     assert answers["7.a"].stdout == "out 7\nerr"
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+async def test_rounds_end_with_their_last_command(count: int) -> None:
+    """Rounds of two, the last of them full or not: the volley ends with its last command and not with its limit."""
+    began = time.monotonic()
+    shots = [Shot(str(n), ("echo", str(n))) for n in range(count)]
+    async with aclosing(volley(HERE, shots, seconds=9, at_once=2)) as completed:
+        assert sorted([each.stdout async for each in completed]) == [str(n) for n in range(count)]
+    assert time.monotonic() - began < 5
+
+
+async def test_what_a_command_reads_is_its_own() -> None:
+    """Text for a command's standard input arrives as it is, quotes and newlines included, and others read nothing."""
+    nasty = "first 'line'\nsecond \\ $(id) %s\n"
+    answers = await _all([Shot("1", ("cat",), nasty), Shot("2", ("cat",))])
+    assert (answers["1"].stdout, answers["2"].stdout) == (nasty.rstrip("\n"), "")
+
+
 async def test_an_answer_cannot_pass_for_another() -> None:
     """What looks like a frame inside an answer is text; arguments with quotes and newlines arrive as they are."""
     nasty = "0123456789abcdef0123456789abcdef end 1 0\n'\"$(id)` ;&"

@@ -1,0 +1,62 @@
+"""HTTP requests from any vantage: by httpx from this machine, by curl from everywhere else.
+
+Nothing is followed, nothing kept but what is asked for, and what may be secret (headers, a signed URL) never stands
+among a host's processes.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from probes.reach import curl
+from probes.reach.http import Exchange, Version
+from probes.reach.request import Answer, Request
+from probes.reach.volley import Shot, volley
+from probes.transports.base import TransportError
+from probes.vantage import Vantage
+
+Contexts = dict[Version, ssl.SSLContext]
+
+
+def contexts() -> Contexts:
+    """Make TLS contexts, one for each version: which versions a connection offers is set on what it is made with."""
+    return {"1.1": ssl.create_default_context(), "2": ssl.create_default_context()}
+
+
+async def send(
+    vantage: Vantage, requests: Mapping[str, Request], *, seconds: float, trusted: Contexts, at_once: int = 24
+) -> dict[str, Answer]:
+    """Send requests side by side from one vantage, each ``seconds`` long at the most; never raises for a host."""
+    if not requests:
+        return {}
+    try:
+        if vantage.kind == "operator":
+            return await _by_httpx(requests, seconds, trusted)
+        return await _by_curl(vantage, requests, seconds, at_once)
+    except TransportError as error:
+        return {key: Answer(Exchange(each.version, unable=str(error))) for key, each in requests.items()}
+
+
+async def _by_httpx(requests: Mapping[str, Request], seconds: float, trusted: Contexts) -> dict[str, Answer]:
+    from probes.reach.client import answer  # noqa: PLC0415 - httpx takes long to import
+
+    async with asyncio.TaskGroup() as tasks:
+        asked = {
+            key: tasks.create_task(answer(each, seconds=seconds, context=trusted[each.version]))
+            for key, each in requests.items()
+        }
+    return {key: task.result() for key, task in asked.items()}
+
+
+async def _by_curl(
+    vantage: Vantage, requests: Mapping[str, Request], seconds: float, at_once: int
+) -> dict[str, Answer]:
+    keys = list(requests)
+    shots = [Shot(str(number), *curl.asking(requests[key], seconds)) for number, key in enumerate(keys)]
+    told = {key: Answer(Exchange(each.version, unable="curl's answer was cut off")) for key, each in requests.items()}
+    async with aclosing(volley(vantage, shots, seconds=seconds + 1, at_once=at_once)) as completed:
+        async for each in completed:
+            key = keys[int(each.argv[0])]
+            told[key] = curl.answered(each, requests[key])
+    return told
