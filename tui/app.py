@@ -1,6 +1,7 @@
 """UnderlayApp: holds the newest diagnosis of one cluster and the screens that show it."""
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -32,6 +33,12 @@ from tui.widgets.bars import PlainBars
 Publish = Callable[[Snapshot], None]
 FRAME: Final = 0.1
 """Seconds between two diagnoses at least: ten a second are more than an eye takes in."""
+_REST: Final = 19.0
+"""Seconds of rest for each that judging and drawing took: of a large and restless cluster, 5 % of a core."""
+_SLOWEST: Final = 0.5
+"""Seconds between two diagnoses at most, however long they take."""
+_MANY: Final = 50
+"""Nodes that are new or answered anew at once, from which on a diagnosis is made in a thread."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds until observation begins anew where it ended against all expectation."""
 _GRACE: Final = 3.0
@@ -153,15 +160,29 @@ class UnderlayApp(LiveApp):
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            before = self.diagnosis
+            before, newest = self.diagnosis, self._newest
+            used = time.thread_time()
             try:
-                after = diagnose(self._newest, before, only=self._only)
+                after = await self._diagnose(newest, before)
                 self.chronicle.note(before, after)
             except Exception as error:  # noqa: BLE001 - a defect in one rule must not take the screen from its operator
                 self._admit(f"what was observed could not be judged ({type(error).__name__}: {error})")
             else:
                 self.diagnosis = after
-            await asyncio.sleep(FRAME)
+            await asyncio.sleep(min(max(FRAME, _REST * (time.thread_time() - used)), _SLOWEST))
+
+    async def _diagnose(self, newest: Snapshot, before: Diagnosis) -> Diagnosis:
+        """Judge a snapshot; one of which much is new in a thread, so that keys are answered meanwhile."""
+        was = before.snapshot
+        count = len(newest.nodes) if newest.nodes is not was.nodes else 0
+        if newest.networks is not was.networks:
+            count += sum(was.networks.get(name) is not network for name, network in newest.networks.items())
+        if count < _MANY:
+            return diagnose(newest, before, only=self._only)
+        after = await asyncio.to_thread(diagnose, newest, before, only=self._only)
+        # Tens of thousands of values that stay: looking through them for garbage would hold the loop, again and again.
+        gc.freeze()
+        return after
 
     def _admit(self, defect: str) -> None:
         """Tell of a defect of underlay's own, once."""

@@ -39,6 +39,8 @@ def changes(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
 def _sources(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     for name, state in after.sources.items():
         old = before.sources.get(name)
+        if old is not None and old.status == state.status:
+            continue
         said = f"{state.status}: {state.reason}" if state.reason else state.status
         if name.startswith(NODE) and (old is None or old.status != state.status):
             yield Change(0, name.removeprefix(NODE), "answer", old.status if old else "", said)

@@ -9,7 +9,7 @@ from probes.model.peers import overlay_of, same_overlay
 from probes.model.snapshot import KUBE, Snapshot
 from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.gaps import summarize_gaps
-from probes.model.summary.pulls import PullFailure, summarize_pulls
+from probes.model.summary.pulls import PullFailure, summarize_pulls, waits_for_image
 from probes.rules.causes import Scene, fold_causes
 from probes.rules.dns import judge_coredns, judge_lookups
 from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
@@ -19,7 +19,7 @@ from probes.rules.images import judge_pulls
 from probes.rules.k3s import judge_leases, judge_servers
 from probes.rules.mtu import judge_cluster_mtu, judge_headroom
 from probes.rules.peering import judge_directions
-from probes.rules.places import Places, places_of
+from probes.rules.places import Places, changed_pods, keeps_places, places_of
 from probes.rules.resolvers import judge_agreement
 from probes.rules.secrets import judge_secrets
 from probes.rules.sources import judge_sources
@@ -50,9 +50,11 @@ def diagnose(
     views = views_of(snapshot, before, overlay, only)
     declared = before.declared if nodes is were else (*judge_servers(snapshot), *judge_backends(snapshot))
     flux = before.flux if snapshot.flux is before.snapshot.flux else summarize_flux(snapshot)
-    pulls_same = snapshot.pods is before.snapshot.pods and snapshot.pull_events is before.snapshot.pull_events
+    changed = changed_pods(before.snapshot.pods, snapshot.pods)
+    waits = any(waits_for_image(pod) for pair in changed for pod in pair if pod is not None)
+    pulls_same = not waits and snapshot.pull_events is before.snapshot.pull_events
     pulls = before.pulls if pulls_same else summarize_pulls(snapshot)
-    places = before.places if snapshot.pods is before.snapshot.pods else places_of(snapshot.pods)
+    places = before.places if keeps_places(changed) else places_of(snapshot.pods)
     summed = Diagnosis(
         snapshot=snapshot,
         gaps=summarize_gaps(snapshot),

@@ -12,6 +12,7 @@ COREDNS_APPS: Final = frozenset({"kube-dns", "coredns"})
 _FLUX: Final = ("source-controller", "kustomize-controller", "helm-controller")
 _CONTROLLERS: Final = {"Kustomization": "kustomize-controller", "HelmRelease": "helm-controller"}
 """By kind; all other Flux objects are looked after by source-controller."""
+_OVER: Final = frozenset({"Succeeded", "Failed"})
 EXTERNAL_SECRETS: Final = "external-secrets"
 """The namespace of the External Secrets operator."""
 
@@ -44,6 +45,32 @@ class Places(msgspec.Struct, frozen=True):
         return self.controller(controller_of(ref))
 
 
+PodChange = tuple[Pod | None, Pod | None]
+"""A pod before and after; None where it was not there or is gone."""
+
+
+def changed_pods(before: Mapping[str, Pod], after: Mapping[str, Pod]) -> list[PodChange]:
+    """List the pods that are other objects than they were."""
+    if before is after:
+        return []
+    changed: list[PodChange] = [(old, pod) for key, pod in after.items() if (old := before.get(key)) is not pod]
+    if len(before) + sum(old is None for old, _ in changed) != len(after):
+        changed += [(pod, None) for key, pod in before.items() if key not in after]
+    return changed
+
+
+def keeps_places(changed: Collection[PodChange]) -> bool:
+    """Tell whether the places are the same after these changes: most are of a restart or of a readiness."""
+    return all(old is not None and new is not None and _place(old) == _place(new) for old, new in changed)
+
+
+def _place(pod: Pod) -> tuple[object, ...]:
+    """Tell all that the places are made of, of one pod."""
+    is_gone = pod.deleting or pod.phase in _OVER
+    is_watched = pod.app in COREDNS_APPS or pod.app in _FLUX
+    return pod.namespace, pod.node, pod.app, is_gone, pod if is_watched else None
+
+
 def places_of(pods: Mapping[str, Pod]) -> Places:
     """Find the places in one pass over the pods; pods without a node, finished ones and leaving ones have none."""
     coredns: list[str] = []
@@ -51,7 +78,7 @@ def places_of(pods: Mapping[str, Pod]) -> Places:
     namespaces: dict[str, set[str]] = {}
     watched: list[Pod] = []
     for pod in pods.values():
-        if pod.deleting or pod.phase in {"Succeeded", "Failed"}:
+        if pod.deleting or pod.phase in _OVER:
             continue
         dns = pod.app in COREDNS_APPS and pod.namespace == "kube-system"
         if dns or pod.app in _FLUX:

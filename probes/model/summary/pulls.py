@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from probes.model.images import PullEvent
-from probes.model.kube import Container
+from probes.model.kube import Container, Pod
 from probes.model.snapshot import Snapshot
 
 
@@ -33,6 +33,11 @@ WAITING: Final = frozenset(
     }
 )
 """Reasons for which a container waits for its image (kubernetes pkg/kubelet/images/types.go)."""
+
+
+def waits_for_image(pod: Pod) -> bool:
+    """Tell whether a container of a pod waits for its image."""
+    return any(container.waiting_reason in WAITING for container in pod.containers)
 
 
 def registry_of(image: str) -> str:
