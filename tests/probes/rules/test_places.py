@@ -17,7 +17,7 @@ PODS = {
         Pod("apps", "web-1", node="pippin", phase="Running", app="web", containers=(Container("web", "x/web:1"),)),
     )
 }
-CHANGES = {
+CHANGES: dict[str, tuple[str, dict[str, object] | None]] = {
     "restarted": ("apps/web-1", {"containers": (Container("web", "x/web:1", restarts=4),)}),
     "moved": ("apps/web-1", {"node": "frodo"}),
     "leaving": ("kube-system/coredns-1", {"deleting": True}),
