@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench screenshots testbed testbed-down docs lock clean
+.PHONY: help setup demo test lint format mutation bench screenshots testbed testbed-down docs lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: $(READY) ## ruff, mypy --strict and the import contracts
 format: $(READY) ## put every file into its form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+mutation: $(READY) ## change every condition of the rules, one at a time, and print how many changes tests notice; minutes
+	@$(BIN)/python -m tests.mutation
 
 bench: $(READY) ## measure, and print ratios; as root on Debian on the testbed as well
 	@$(BIN)/python -m tests.bench

@@ -17,6 +17,7 @@ from probes.model.kube import Node
 from probes.model.observation import Failed, Observed
 from probes.model.snapshot import KUBE, NODE, Snapshot, fold
 from probes.model.text import clean
+from probes.rules.sources import AWAY, api_servers
 from probes.transports.base import CommandRefused, TimedOut, Transport, TransportError, Unreachable
 
 Observation = Observed[Any] | Failed
@@ -59,6 +60,8 @@ class Cluster:
     def __init__(self, wires: Wires, *, clock: Callable[[], float] = time.time) -> None:
         self._wires = wires
         self._clock = clock
+        self._changed: dict[str, asyncio.Event] = {}
+        """By node that is followed: set where it is to be asked again at once."""
         self._crowded: set[str] = set()
         """Nodes whose sshd would not start a command, perhaps because what listens there takes the only session."""
         self.snapshot = Snapshot(context=wires.api.context, server=wires.api.server, at=clock())
@@ -138,6 +141,7 @@ class Cluster:
                 self._note_latency()
                 if self._names_changed(before):
                     self._follow_nodes(followed, tasks, queue)
+                    self._ask_servers()
                 try:
                     publish(self.snapshot)
                 except Exception as error:  # noqa: BLE001 - raised below, outside the group that would wrap it
@@ -163,6 +167,13 @@ class Cluster:
             return self._allowed(self.snapshot.nodes)
         named = self._allowed(self._wires.names)
         return named if self.snapshot.source(_NODES).status == "loading" else named | set(self._wires.only)
+
+    def _ask_servers(self) -> None:
+        """Ask the nodes behind an API that has just gone away: their k3s may be restarting."""
+        if self.snapshot.source(_NODES).status in AWAY:
+            for name in api_servers(self.snapshot):
+                if name in self._changed:
+                    self._changed[name].set()
 
     def _names_changed(self, before: Snapshot) -> bool:
         """Tell whether _named may say something else than it did."""
@@ -214,7 +225,7 @@ class Cluster:
             followed.pop(name).cancel()
 
     async def _follow_node(self, name: str, queue: asyncio.Queue[Observation]) -> None:
-        changed = asyncio.Event()
+        changed = self._changed[name] = asyncio.Event()
         failures, settle = 0, SETTLE
         async with asyncio.TaskGroup() as tasks:
             listening = tasks.create_task(self._listen(name, changed))

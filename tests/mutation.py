@@ -31,7 +31,7 @@ WORKERS = 2
 GENERATED = 30
 """Examples of each generated test: the same ones in every run, so that a score can be held against another."""
 LONGEST = 20
-"""Seconds for one mutant; one that takes longer is noticed by whoever waits for it."""
+"""Seconds of CPU time for one mutant; one that takes longer is noticed by whoever waits for it."""
 NOTICED, SURVIVED = 1, 0
 
 
@@ -83,6 +83,7 @@ class Check:
         self._modules = {name: importlib.import_module(f"probes.rules.{name}") for name in modules}
         self._trees = {name: ast.parse((RULES / f"{name}.py").read_text()) for name in modules}
         self._callers: dict[tuple[str, str], list[int]] = {}
+        """By module and function, the tests that call it, the quickest first."""
         self.total = 0
         self.survivors: list[str] = []
 
@@ -139,17 +140,22 @@ class Check:
             if event == "call" and (name := files.get(frame.f_code.co_filename)) is not None:
                 calls.add((name, frame.f_code.co_qualname.partition(".<")[0]))
 
-        for number, item in enumerate(session.items):
+        took: list[float] = []
+        for item in session.items:
             calls.clear()
+            began = time.monotonic()
             sys.setprofile(note)
             run(item)
             sys.setprofile(None)
             for call in calls:
-                self._callers.setdefault(call, []).append(number)
+                self._callers.setdefault(call, []).append(len(took))
+            took.append(time.monotonic() - began)
+        for numbers in self._callers.values():
+            numbers.sort(key=took.__getitem__)
 
     def _try(self, session: pytest.Session, name: str, mutant: Mutant, tests: list[int]) -> None:
         """Run the tests against one mutant and end this process; it never returns."""
-        signal.alarm(LONGEST)
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)

@@ -85,8 +85,9 @@ async def _screen(parsed: arguments.Arguments) -> int:
     import signal  # noqa: PLC0415
 
     import themes  # noqa: PLC0415
+    from tui.advice import advice  # noqa: PLC0415
     from tui.app import CannotStart, UnderlayApp  # noqa: PLC0415
-    from tui.cli.place import PlaceError  # noqa: PLC0415
+    from tui.cli.place import Place, PlaceError, place_of  # noqa: PLC0415
     from tui.cli.screen import Source  # noqa: PLC0415
     from tui.format import choose_glyphs  # noqa: PLC0415
     from tui.remembered import recall  # noqa: PLC0415
@@ -107,6 +108,7 @@ async def _screen(parsed: arguments.Arguments) -> int:
         collect=source.collect,
         context=parsed.context or (f"demo-{parsed.demo}" if parsed.demo is not None else ""),
         only=parsed.nodes,
+        advice=advice((place_of(parsed) if parsed.demo is None else Place()).settings),
         glyphs=choose_glyphs(os.environ, sys.stderr.encoding or "", ascii_only=os.environ.get("UNDERLAY_ASCII") == "1"),
         palette=themes.load(config_home() / "themes", said.append),
         remembered=recall(),

@@ -19,7 +19,7 @@ from textual.worker import Worker, WorkerError
 import themes
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import Snapshot
-from probes.rules.diagnose import diagnose
+from probes.rules.diagnose import Advice, diagnose
 from probes.rules.finding import Diagnosis
 from tui import commands
 from tui.defects import admit
@@ -71,6 +71,7 @@ class UnderlayApp(LiveApp):
         collect: Callable[[], None] | None = None,
         context: str = "",
         only: Collection[str] = (),
+        advice: Advice = Advice(),  # noqa: B008 - a frozen value
         glyphs: Glyphs = UNICODE,
         palette: Mapping[str, Theme] | None = None,
         remembered: Remembered | None = None,
@@ -102,6 +103,7 @@ class UnderlayApp(LiveApp):
         self._source = follow
         self._collect = collect
         self._only = only
+        self._advice = advice
         self._newest = Snapshot(context=context)
         self._observing: Worker[None] | None = None
         self._arrived = asyncio.Event()
@@ -178,8 +180,8 @@ class UnderlayApp(LiveApp):
         if newest.networks is not was.networks:
             count += sum(was.networks.get(name) is not network for name, network in newest.networks.items())
         if count < _MANY:
-            return diagnose(newest, before, only=self._only)
-        after = await asyncio.to_thread(diagnose, newest, before, only=self._only)
+            return diagnose(newest, before, only=self._only, advice=self._advice)
+        after = await asyncio.to_thread(diagnose, newest, before, only=self._only, advice=self._advice)
         # Tens of thousands of values that stay: looking through them for garbage would hold the loop, again and again.
         gc.freeze()
         return after

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """The whole of config.yaml."""
 
     contexts: dict[str, ContextSettings] = {}
+    headroom: Annotated[int, msgspec.Meta(ge=0, le=9000)] = 100
+    """Bytes that pods' packets should leave of the path, advised once large transfers stall; 0: no advice."""
 
     def context(self, name: str) -> ContextSettings:
         """Look up a context; one that is not named has nothing set."""

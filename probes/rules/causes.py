@@ -31,6 +31,8 @@ class Scene(msgspec.Struct, frozen=True):
     servers: tuple[str, ...] = ()
     """The nodes with an API server."""
     secrets: Mapping[str, SecretObject] = {}
+    api: tuple[str, ...] = ()
+    """The nodes that the API's address may lead to."""
 
 
 Where = Callable[[Finding, Scene], Iterable[ObjectRef]]
@@ -55,6 +57,11 @@ def _there(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
 
 def _overlay(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
     return (OVERLAY,)
+
+
+def _api(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the node that the API's address leads to, where it is one."""
+    return map(node_ref, scene.api) if len(scene.api) == 1 else ()
 
 
 def _etcd(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
@@ -178,6 +185,7 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("unit-starting",), ("node-not-ready", *_STARTED_BY_K3S), _here),
     *_edges(("unit-not-active", "node-not-ready", "etcd-not-voter"), ("etcd-quorum",), _there),
     *_edges(("etcd-quorum",), ("api-unreachable",), _etcd),
+    *_edges(("unit-not-active", "unit-starting", "unit-flapping", "node-unreachable"), ("api-unreachable",), _api),
     *_edges(("pod-cidr-missing",), ("flannel-annotation-missing", "subnet-env-missing", *_DEVICE), _here),
     *_edges(_DEVICE, ("k3s-keeps-no-device",), _here),
     *_edges(("vxlan-underlay-down", *_DEVICE), ("vxlan-port-not-listening", "vxlan-peerless", *_LEGS), _here),

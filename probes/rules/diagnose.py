@@ -1,6 +1,7 @@
 """Diagnose: sum up and judge one snapshot, anew only where something changed."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -22,14 +23,23 @@ from probes.rules.peering import judge_directions
 from probes.rules.places import Places, changed_pods, keeps_places, places_of
 from probes.rules.resolvers import judge_agreement
 from probes.rules.secrets import judge_secrets
-from probes.rules.sources import judge_sources
+from probes.rules.sources import api_servers, judge_sources
 from probes.rules.views import views_of
 from probes.rules.workloads import judge_workloads
 
 HEADROOM: Final = 100
-"""Bytes between pods' packets and the path that are advised unless told otherwise, once large transfers stall."""
+"""Bytes between pods' packets and the path that are advised unless told otherwise."""
 STALLS: Final = frozenset({"flux-tls-stall", "flux-fetch-stalled", "flux-fetch-timeout"})
 """What makes an operator ask whether the MTU leaves enough room."""
+
+
+class Advice(msgspec.Struct, frozen=True):
+    """What the operator, or the catalog of runbooks, has to say to what is found."""
+
+    headroom: int = HEADROOM
+    """Bytes that pods' packets should leave of the path, told once large transfers stall; 0: no advice."""
+    runbooks: Mapping[str, tuple[str, ...]] = {}
+    """By code, the names of the runbooks that repair it."""
 
 
 def diagnose(
@@ -37,18 +47,19 @@ def diagnose(
     before: Diagnosis | None = None,
     *,
     only: Collection[str] = (),
-    headroom: int = HEADROOM,
+    advice: Advice = Advice(),  # noqa: B008 - a frozen value
 ) -> Diagnosis:
     """Sum up and judge a snapshot.
 
     ``before``: an earlier diagnosis of the same cluster; a node of which nothing changed since keeps its NodeView.
-    ``only``: sum up and judge no other nodes than these; empty: all. ``headroom``: bytes advised, 0 for no advice.
+    ``only``: sum up and judge no other nodes than these; empty: all.
     """
     before = before or Diagnosis(Snapshot())
     nodes, were = snapshot.nodes, before.snapshot.nodes
     overlay = before.overlay if same_overlay(nodes, were) else overlay_of(nodes)
     views = views_of(snapshot, before, overlay, only)
-    declared = before.declared if nodes is were else (*judge_servers(snapshot), *judge_backends(snapshot))
+    declared = before.declared if nodes is were else tuple(judge_servers(snapshot))
+    published = before.published if overlay is before.overlay else tuple(judge_backends(snapshot))
     flux = before.flux if snapshot.flux is before.snapshot.flux else summarize_flux(snapshot)
     changed = changed_pods(before.snapshot.pods, snapshot.pods)
     waits = any(waits_for_image(pod) for pair in changed for pod in pair if pod is not None)
@@ -64,39 +75,46 @@ def diagnose(
         overlay=overlay,
         places=places,
         declared=declared,
+        published=published,
     )
-    findings = _judge(summed, headroom)
+    findings = _judge(summed, advice)
     return msgspec.structs.replace(summed, findings=findings, verdict=_verdict(snapshot, findings))
 
 
-def _judge(summed: Diagnosis, headroom: int) -> tuple[Finding, ...]:
+def _judge(summed: Diagnosis, advice: Advice) -> tuple[Finding, ...]:
     """Judge what is summed up, and put causes before what they explain."""
     snapshot, views, places = summed.snapshot, summed.views, summed.places
     objects = list(_judge_objects(snapshot, summed.flux, summed.pulls, places))
     stalls = any(finding.code in STALLS for finding in objects)
+    amiss = {name: view for name, view in views.items() if view.findings}
     found = [
         *judge_sources(snapshot),
-        *(finding for view in views.values() for finding in view.findings),
+        *(finding for view in amiss.values() for finding in view.findings),
         *summed.declared,
-        *_judge_cluster(snapshot, views, places, headroom if stalls else 0),
+        *summed.published,
+        *_judge_cluster(summed, amiss, advice.headroom if stalls else 0),
         *objects,
     ]
     found += judge_lookups(found, places, snapshot.source(f"{KUBE}pods").at)
-    servers = tuple(name for name, view in views.items() if view.summary.role == "server")
-    return fold_causes(found, Scene(places, snapshot.flux, servers, snapshot.secrets))
+    servers = tuple(name for name, _ in takewhile(lambda item: item[1].summary.role == "server", views.items()))
+    scene = Scene(places, snapshot.flux, servers, snapshot.secrets, api_servers(snapshot))
+    return fold_causes([_with_runbooks(finding, advice) for finding in found], scene)
 
 
-def _judge_cluster(
-    snapshot: Snapshot, views: Mapping[str, NodeView], places: Places, headroom: int
-) -> Iterator[Finding]:
-    """Judge what no node shows by itself."""
+def _with_runbooks(finding: Finding, advice: Advice) -> Finding:
+    names = advice.runbooks.get(finding.code)
+    return finding if names is None else msgspec.structs.replace(finding, runbooks=names)
+
+
+def _judge_cluster(summed: Diagnosis, amiss: Mapping[str, NodeView], headroom: int) -> Iterator[Finding]:
+    """Judge what no node shows by itself; ``amiss``: the nodes of which something was found."""
+    snapshot, views, places = summed.snapshot, summed.views, summed.places
     yield from judge_leases(snapshot, views)
-    yield from judge_directions(snapshot, views)
+    yield from judge_directions(snapshot, views, amiss)
     yield from judge_cluster_mtu(views)
     if headroom:
         yield from judge_headroom(views, headroom)
-    narrow = (view for view in views.values() if view.findings)
-    if any(finding.code == "overlay-exceeds-underlay" for view in narrow for finding in view.findings):
+    if any(finding.code == "overlay-exceeds-underlay" for view in amiss.values() for finding in view.findings):
         yield from judge_direct(snapshot, tuple(view.summary for view in views.values()))
     pods_at = snapshot.source(f"{KUBE}pods").at
     yield from judge_coredns(views, places, pods_at)

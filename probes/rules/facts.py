@@ -15,6 +15,8 @@ from probes.rules.finding import Evidence, Finding, Severity
 
 START_GRACE: Final = 30.0
 """Seconds after k3s began to start in which flannel may not have made everything yet: what lacks then is a note."""
+SLOW_START: Final = 300.0
+"""Seconds that k3s may take to start before it is called slow; a large database takes longer still."""
 SETTLE: Final = 120.0
 """Seconds that a new Node may take to get its podCIDR and annotations."""
 SPELLED_OUT: Final = 3

@@ -107,6 +107,8 @@ class Diagnosis(msgspec.Struct, frozen=True, eq=False):
     places: Places = Places()
     declared: tuple[Finding, ...] = ()
     """What the Node objects show by themselves: made again only when one of them changes."""
+    published: tuple[Finding, ...] = ()
+    """What flannel's annotations and the podCIDRs show together: made again only when one of those changes."""
 
     @property
     def nodes(self) -> tuple[NodeSummary, ...]:

@@ -8,12 +8,10 @@ from typing import Final
 from probes.model.flux import ObjectRef
 from probes.model.kube import Lease, Node
 from probes.model.snapshot import KUBE, Snapshot
-from probes.rules.facts import MOST_EVIDENCE, NodeFacts, listed, node_ref
+from probes.rules.facts import MOST_EVIDENCE, SLOW_START, NodeFacts, listed, node_ref
 from probes.rules.finding import Evidence, Finding, NodeView, Severity
 from probes.rules.words import age_text
 
-SLOW_START: Final = 300.0
-"""Seconds that k3s may take to start before it is more than a note; a large database takes longer."""
 FLAPPING: Final = 3
 """Restarts by systemd since the unit was last started by hand."""
 RECENT: Final = 900.0

@@ -176,8 +176,10 @@ def _pod_severity(row: NodeSummary, largest: int) -> Severity:
 
 def judge_cluster_mtu(views: Mapping[str, NodeView]) -> Iterator[Finding]:
     """Judge what differs between nodes; one whose MTU is not known differs from nobody."""
-    yield from _differing(views, "uplink-mtu-differs", "uplinks", _uplinks(views))
-    yield from _differing(views, "flannel-mtu-differs", "VXLAN devices", _overlays(views))
+    if len({view.summary.uplink_mtu for view in views.values()}) > 1:
+        yield from _differing(views, "uplink-mtu-differs", "uplinks", _uplinks(views))
+    if len({view.summary.overlay_mtu for view in views.values()}) > 1:
+        yield from _differing(views, "flannel-mtu-differs", "VXLAN devices", _overlays(views))
 
 
 def _uplinks(views: Mapping[str, NodeView]) -> dict[str, int]:

@@ -180,11 +180,14 @@ def _said(kind: str, to: str, first: Peer, device: str) -> str:
     }[kind]
 
 
-def judge_directions(snapshot: Snapshot, views: Mapping[str, NodeView]) -> Iterator[Finding]:
-    """Judge pairs of nodes: who sends in vain to a node that is cut off, and pairs that work one way only."""
-    for name, view in views.items():
-        if not view.findings:
-            continue
+def judge_directions(
+    snapshot: Snapshot, views: Mapping[str, NodeView], amiss: Mapping[str, NodeView]
+) -> Iterator[Finding]:
+    """Judge pairs of nodes: who sends in vain to a node that is cut off, and pairs that work one way only.
+
+    ``amiss``: those of the views that have findings.
+    """
+    for name, view in amiss.items():
         codes = {finding.code for finding in view.findings if finding.severity is Severity.CRITICAL}
         if codes & CUTTING and view.peers.expected:
             yield _unreachable(name, view, snapshot)

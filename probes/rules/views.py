@@ -40,7 +40,7 @@ def views_of(
     ``before``: an earlier diagnosis; a node of which nothing changed since keeps its view, the same object.
     ``overlay``: who should be a peer. ``only``: no other nodes than these; empty: all.
     """
-    names = _names(snapshot, only)
+    names = before.views.keys() if _same_names(snapshot, before.snapshot) else _names(snapshot, only)
     if overlay is not before.overlay or names != before.views.keys():
         return _ordered({name: _view(snapshot, name, before, overlay) for name in names})
     changed = _changed(snapshot, before) & names
@@ -60,6 +60,15 @@ def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:
     names = {*snapshot.nodes, *snapshot.networks}
     names |= {source.removeprefix(NODE) for source in snapshot.sources if source.startswith(NODE)}
     return names & set(only) if only else names
+
+
+def _same_names(new: Snapshot, old: Snapshot) -> bool:
+    """Tell whether the same nodes and sources are known as were."""
+    return (
+        new.nodes.keys() == old.nodes.keys()
+        and new.networks.keys() == old.networks.keys()
+        and new.sources.keys() == old.sources.keys()
+    )
 
 
 def _changed(snapshot: Snapshot, before: Diagnosis) -> set[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tui.advice import advice
 from tui.settings import ContextSettings, HostSettings, Settings, SettingsError, config_home, dump, load
 
 FULL = Settings(
@@ -23,6 +24,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(dump(FULL))
     assert load(file) == FULL
+
+
+def test_what_is_advised_can_be_set(tmp_path: Path) -> None:
+    """`headroom` reaches the diagnosis; 100 bytes unless it is set, 0 for no advice, and nothing that is no size."""
+    file = tmp_path / "config.yaml"
+    file.write_text("headroom: 0")
+    assert (advice(load(file)).headroom, advice(Settings()).headroom) == (0, 100)
+    file.write_text("headroom: -1")
+    with pytest.raises(SettingsError, match=r"Expected `int` >= 0 - at `\$.headroom`"):
+        load(file)
 
 
 def test_a_missing_file_is_an_empty_one_unless_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import time
 
 from probes.rules.diagnose import diagnose
 from tui import __version__
+from tui.advice import advice
 from tui.cli.arguments import Arguments
 from tui.cli.connect import connected, refuse_strangers
 from tui.cli.grid import paper_for
@@ -19,7 +20,7 @@ async def run(arguments: Arguments, place: Place) -> int:
     async with connected(place) as cluster:
         snapshot = await cluster.observe(arguments.timeout)
     refuse_strangers(place.nodes, snapshot)
-    judged = diagnose(snapshot, only=place.nodes)
+    judged = diagnose(snapshot, only=place.nodes, advice=advice(place.settings))
     if arguments.output == "json":
         write(encode(document(judged, __version__)) + "\n")
     else:

@@ -9,7 +9,7 @@ from probes.model.kube import Condition
 from probes.model.network import Address, NetConf, PodNetns, SubnetEnv
 from probes.model.observation import Listed, Observed
 from probes.model.snapshot import Snapshot, fold
-from probes.rules.diagnose import diagnose
+from probes.rules.diagnose import Advice, diagnose
 from probes.rules.finding import Severity
 from tests.probes.rules.overlays import World, both, env, facts, flat, link, told, unit
 from tests.probes.worlds import AT, NAMES, healthy
@@ -161,8 +161,8 @@ def test_headroom_is_advice_for_who_asks() -> None:
     assert note.severity is Severity.NOTE
     assert "50 bytes" in note.summary
     for quiet in (
-        diagnose(stalls, headroom=0),
-        diagnose(stalls, headroom=50),
+        diagnose(stalls, advice=Advice(headroom=0)),
+        diagnose(stalls, advice=Advice(headroom=50)),
         diagnose(healthy()),
         diagnose(_failing("authentication required")),
     ):

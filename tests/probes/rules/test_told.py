@@ -33,13 +33,14 @@ def _comparable(diagnosis: Diagnosis) -> object:
     return diagnosis.findings, diagnosis.verdict, diagnosis.pulls, diagnosis.flux, diagnosis.places, views
 
 
-def test_what_is_judged_bit_by_bit_is_as_if_judged_at_once() -> None:
-    """From each world to the next, and from a healthy one and back, a diagnosis that builds on another is the same."""
-    well = healthy()
-    before = diagnose(well)
-    for case in CASES:
-        world = case.world
-        assert _comparable(diagnose(world, before)) == _comparable(diagnose(world)), case.case
-        before = diagnose(world, diagnose(well))
-        assert _comparable(before) == _comparable(diagnose(world)), case.case
-        assert diagnose(well, before).findings == (), case.case
+@pytest.mark.parametrize(
+    "number", range(len(CASES)), ids=lambda number: f"{CASES[number].family}: {CASES[number].case}"
+)
+def test_what_is_judged_bit_by_bit_is_as_if_judged_at_once(number: int) -> None:
+    """A diagnosis that builds on another is the same: after health, after the case before, and back to health."""
+    well, world = healthy(), CASES[number].world
+    at_once = _comparable(diagnose(world))
+    from_health = diagnose(world, diagnose(well))
+    assert _comparable(from_health) == at_once
+    assert _comparable(diagnose(world, diagnose(CASES[number - 1].world))) == at_once
+    assert diagnose(well, from_health).findings == ()
