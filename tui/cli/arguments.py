@@ -17,6 +17,7 @@ PROBES: Final = {
     "tls": "the certificates that the Flux sources' hosts or the targets show: whole, believed, how long",
     "http": "hold HTTP/1.1 against HTTP/2 for some URLs, default: those of the Flux sources",
     "git": "fetch repositories by both versions of HTTP, greet those of SSH, default: those of Flux",
+    "registry": "ask registries stage by stage up to a blob, default: those that the cluster pulls from",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
 }
 TRIES: Final = {"ping": 20, "mesh": 5, "tcp": 5}

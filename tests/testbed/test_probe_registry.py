@@ -1,0 +1,88 @@
+"""probe registry against a real registry, and against one that asks for a token and keeps its blobs elsewhere."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.testbed import roads, underlay, wharf
+from tests.testbed.cluster import Testbed
+from tests.testbed.probing import probe
+
+pytestmark = pytest.mark.testbed
+
+IMAGE = "shop/web:1.0"
+STAGES = ["dns", "connect", "tls", "challenge", "token", "manifest", "blob"]
+ONE = ("--nodes", "samwise")
+
+
+@pytest.fixture(autouse=True)
+def _trusted(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the operator trust the outside world's certificates, as the nodes do."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(testbed.ca))
+
+
+def verdicts(read: dict[str, Any]) -> set[tuple[str, str]]:
+    """Give every outcome with the stage it failed in."""
+    return {(each["outcome"], each["phase"]) for each in read["results"]}
+
+
+def test_every_stage_up_to_the_blob_is_well(testbed: Testbed) -> None:
+    """Without a token and with one: every stage has its time, the blob's host and the limit are said, no token is."""
+    with wharf.harbouring(testbed, "fine", 8460) as host:
+        images = (f"registry.outside.test/{IMAGE}", f"{host}/{IMAGE}", host)
+        status, read = probe(testbed, "registry", *images, *ONE, "-n", "1")
+    assert (status, verdicts(read), len(read["results"])) == (0, {("ok", "")}, 9)
+    for each in read["results"]:
+        facts, attempt = each["facts"], each["attempts"][0]
+        if each["target"] == f"{host}/{IMAGE}":
+            assert list(attempt["seconds"]) == STAGES
+            assert (facts["blob-host"], facts["token-host"]) == ("web.outside.test:8461", "registry.outside.test:8460")
+            assert facts["rate-limit"] == "98 of 100 left in 21600 s"
+        if "/" in each["target"]:
+            assert (attempt["body"], facts["layer"]) == (131072, "1048576")
+    assert wharf.TOKEN not in str(read)
+    assert wharf.SIGNATURE not in str(read)
+
+
+def test_a_slow_blob_host_is_told_from_a_slow_registry(testbed: Testbed) -> None:
+    """Every stage of the registry is quick and its blobs are slow: that is said, and that they come at all."""
+    with wharf.harbouring(testbed, "slow", 8462) as host:
+        status, read = probe(testbed, "registry", f"{host}/{IMAGE}", *ONE, "--from", "node,pod", "-n", "1")
+    assert (status, verdicts(read)) == (1, {("slow-blob", "blob")})
+
+
+@pytest.mark.parametrize(("kind", "status", "outcome"), [("denied", 1, "denied"), ("limited", 1, "limited")])
+def test_refusals_are_no_failures_of_the_way(testbed: Testbed, kind: str, status: int, outcome: str) -> None:
+    """403 at the token and 429 at the manifest are the registry's own word."""
+    with wharf.harbouring(testbed, kind, 8464) as host:
+        found, read = probe(testbed, "registry", f"{host}/{IMAGE}", *ONE, "-n", "1")
+    assert (found, verdicts(read)) == (status, {(outcome, "")})
+
+
+def test_an_image_that_is_not_there_is_told(testbed: Testbed) -> None:
+    """404 of the manifest is no such image, and a name without an address fails at dns."""
+    images = ("registry.outside.test/shop/nosuch:1", "nosuch.outside.test/x:1")
+    status, read = probe(testbed, "registry", *images, *ONE, "-n", "1")
+    assert (status, verdicts(read)) == (2, {("no-image", ""), ("fails", "dns")})
+
+
+def test_a_blob_that_trickles_ends_in_time(testbed: Testbed) -> None:
+    """Bytes that come one by one for ever fail at the blob, with its host, once the time is over."""
+    with wharf.harbouring(testbed, "trickle", 8466) as host:
+        began = time.monotonic()
+        status, read = probe(testbed, "registry", f"{host}/{IMAGE}", *ONE, "-n", "1", "--timeout", "3")
+    assert time.monotonic() - began < 25
+    assert (status, verdicts(read)) == (2, {("fails", "blob")})
+    assert all(each["reason"].startswith("web.outside.test:8467: at transfer") for each in read["results"])
+
+
+def test_large_packets_lost_show_at_the_blob(testbed: Testbed) -> None:
+    """With everything above 1200 bytes dropped on the way in, what is small passes and the blob is what stalls."""
+    lost = roads.dropping(testbed, "router", "FORWARD", "-p", "tcp", "-m", "length", "--length", "1201:65535")
+    with lost:
+        done = underlay.run(
+            testbed, "probe", "registry", f"registry.outside.test/{IMAGE}", *ONE, "--from", "node", "--timeout", "4"
+        )
+    assert done.returncode == 2
+    assert "fails at blob" in done.stdout or "fails at tls" in done.stdout
