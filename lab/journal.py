@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from lab.commands import Call, Done
+from lab.detached import journal_of
 from lab.machine import Machine
 
 
@@ -10,6 +11,8 @@ def journalctl(call: Call) -> Done:
     """Answer ``journalctl -u UNIT -n LINES``; without the right to read it, as systemd refuses."""
     if not call.root:
         return Done(1, err="No journal files were opened due to insufficient permissions.\n")
+    if any(word.startswith("UNIT=") for word in call.args):
+        return journal_of(call)
     words = list(call.args)
     unit = words[words.index("-u") + 1].removesuffix(".service")
     most = int(words[words.index("-n") + 1]) if "-n" in words else 10

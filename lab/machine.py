@@ -5,9 +5,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING
 
 from lab.entries import Address, Link, Route
 from lab.kernel import Kernel, mac_of
+
+if TYPE_CHECKING:
+    from lab.detached import Detached
 
 SUBNET_ENV = "/run/flannel/subnet.env"
 NET_CONF = "/var/lib/rancher/k3s/agent/etc/flannel/net-conf.json"
@@ -128,6 +132,10 @@ class Machine:
         self.dependents: set[Callable[[], None]] = set()
         """Told when the unit's state changes."""
         self.files: dict[str, File] = {}
+        self.modes: dict[str, str] = {}
+        """Of files whose mode is not 644."""
+        self.detached: dict[str, Detached] = {}
+        """Units that systemd-run started, until they are let go of or the node boots."""
         self.sysctls: dict[str, str] = {}
         self.counters: dict[str, int] = {}
         self.offloads: dict[str, bool] = {"tx-checksum-ip-generic": True}
@@ -146,6 +154,7 @@ class Machine:
         self.booted_at = at
         self.boot_id = str(uuid.UUID(self._new_id()))
         self.overlay = Overlay()
+        self.detached = {}
         self.kernel = Kernel(self._emit)
         self.kernel.add(Link("lo", 0, 65536, "00:00:00:00:00:00", kind="loopback"))
         self.kernel.add_address("lo", Address("127.0.0.1", 8, scope="host"))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from lab import commands, fabric, iproute
+from lab import asking, commands, detached, fabric, iproute
 from lab.commands import Call, Done, Program
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 from lab.journal import journalctl
@@ -272,6 +272,9 @@ async def _systemctl(call: Call) -> Done:
         names = _value(words, "-p").split(",") if "-p" in words else []
         units = [word for word in words[1:] if word not in {"-p", _value(words, "-p")}]
         return Done(out="\n".join(_shown(call, unit, names) for unit in units))
+    if command in {"stop", "reset-failed"} and words[-1].startswith("underlay-"):
+        detached.let_go(call.machine, command, words[-1])
+        return Done()
     unit = words[-1].removesuffix(".service")
     if unit != call.machine.unit.name:
         return Done(5, err=f"Failed to {command} {unit}.service: Unit {unit}.service not found.\n")
@@ -293,7 +296,8 @@ async def _systemctl(call: Call) -> Done:
 
 
 def _shown(call: Call, unit: str, names: list[str]) -> str:
-    properties = commands.unit_properties(call.machine, unit)
+    own = call.machine.detached.get(unit)
+    properties = own.properties() if own is not None else commands.unit_properties(call.machine, unit)
     # systemctl prints in its own order, whatever the order asked for.
     return "".join(f"{name}={value}\n" for name, value in properties.items() if not names or name in names)
 
@@ -305,6 +309,10 @@ def _sudo(call: Call) -> Done | Awaitable[Done]:
     return commands.run(replace(call, argv=tuple(words), root=True), PROGRAMS)
 
 
+def _systemd_run(call: Call) -> Done:
+    return detached.systemd_run(call, PROGRAMS)
+
+
 def _reboot(call: Call) -> Done:
     if not call.root:
         return Done(1, err="Call to Reboot failed: Interactive authentication required.\n")
@@ -313,6 +321,7 @@ def _reboot(call: Call) -> Done:
 
 
 PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
+    "bash": asking.bash,
     "bridge": _bridge,
     "ip": _ip,
     "journalctl": journalctl,
@@ -320,4 +329,5 @@ PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
     "reboot": _reboot,
     "sudo": _sudo,
     "systemctl": _systemctl,
+    "systemd-run": _systemd_run,
 }

@@ -4,7 +4,7 @@ import asyncio
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from lab import probing, shell
+from lab import probing, scripts, shell
 from lab.listener import Listener
 from lab.machine import Machine
 from lab.world import World
@@ -76,7 +76,10 @@ async def _session(world: World, machine: Machine, process: "asyncssh.SSHServerP
     if not argv:
         process.stderr.write(b"The demo's nodes give no login shell.\n")
         return 1
-    done = await shell.run_argv(world, machine, argv)
+    stdin = b""
+    if scripts.wrapped(argv) is not None:
+        stdin = await process.stdin.read(MAX_SCRIPT)
+    done = await shell.run_argv(world, machine, argv, stdin=stdin.decode("utf-8", "replace"))
     process.stdout.write(done.out.encode())
     process.stderr.write(done.err.encode())
     return done.rc

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab import commands
+from lab import commands, scripts
 from lab.commands import Call, Done
 from lab.machine import Machine
 from lab.network_commands import PROGRAMS
@@ -67,9 +67,13 @@ async def run_script(world: World, machine: Machine, script: str, out: Write, er
     return 0
 
 
-async def run_argv(world: World, machine: Machine, argv: tuple[str, ...], *, root: bool = False) -> Done:
+async def run_argv(
+    world: World, machine: Machine, argv: tuple[str, ...], *, root: bool = False, stdin: str = ""
+) -> Done:
     """Run one program as the login user, or as root through sudo."""
     login_is_root = machine.shape.user == "root"
+    if (inner := scripts.wrapped(argv)) is not None:
+        argv, root = inner, True
     if root and not login_is_root:
         argv = ("sudo", "-n", *argv)
-    return await commands.run(Call(world, machine, argv, login_is_root), PROGRAMS)
+    return await commands.run(Call(world, machine, argv, login_is_root, stdin=stdin), PROGRAMS)

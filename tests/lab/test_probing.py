@@ -65,11 +65,21 @@ def test_random_loss_is_seen_at_both_sizes(capsys: pytest.CaptureFixture[str]) -
         ("http", "there is no curl there"),
         ("tls", "it has no getent to resolve names with"),
         ("tcp", "it has no getent to resolve names with"),
-        ("dns", "there is no bash to ask with"),
     ],
 )
 def test_what_the_demo_has_not_is_told(capsys: pytest.CaptureFixture[str], kind: str, why: str) -> None:
-    """The demo's nodes have neither curl nor bash: nothing is assessed, with the reason."""
+    """The demo's nodes have neither curl nor getent: nothing is assessed, with the reason."""
     status, results, _ = probe(capsys, "healthy", kind)
     assert status == 3
     assert {(each["outcome"], each["reason"]) for each in results} == {("unassessed", why)}
+
+
+def test_names_are_answered_where_coredns_is_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    """All are answered in a healthy cluster; where CoreDNS's node lost its overlay, only those beside it are."""
+    status, results, _ = probe(capsys, "healthy", "dns", "-n", "1")
+    assert (status, {each["outcome"] for each in results}) == (0, {"ok"})
+    status, results, _ = probe(capsys, "flannel-missing-after-upgrade", "dns", "-n", "1")
+    assert status == 2
+    asked = [each for each in results if each["called"] != "resolv.conf"]
+    assert {each["outcome"] for each in asked if each["node"] == "eq14-001"} == {"ok"}
+    assert {each["outcome"] for each in asked if each["node"] != "eq14-001"} == {"silent"}

@@ -24,7 +24,7 @@ class Prompt:
     async def answer(self, ask: Ask) -> Answer:
         """Put a question and read lines until one is an answer."""
         self._read()
-        for said in ask.says:
+        for said in (each for each in ask.says if ask.about != "step" or each.startswith("✗")):  # shown above already
             self._write("".join(f"  {line}\n" for line in wrap(self._paper.text(said), self._paper.width - 2)))
         while True:
             self._write(f"{self._paper.text(ask.text)} {_offer(ask)}\n> ")
