@@ -14,12 +14,15 @@ from probes.model.images import PullEvent, SecretEvent
 from probes.model.kube import Lease, Node, Pod
 from probes.model.network import NodeNetwork
 from probes.model.observation import Delta, Failed, Listed, Observed
+from probes.model.reach import Result
 from probes.model.secrets import SecretObject
 
 T = TypeVar("T")
 
 KUBE: Final = "kube/"
 NODE: Final = "node/"
+PROBE: Final = "probe/"
+"""Of what a probe of a kind came to: ``probe/pmtu``; it is sent when somebody asks, and so has no state or age."""
 
 RESOURCES: Final = ("nodes", "leases", "pods", "pull_events", "flux", "secrets", "secret_events")
 """The fields of Snapshot that lists and watches fill; a source ``kube/flux/NAME`` fills part of ``flux``."""
@@ -55,6 +58,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     secret_events: Mapping[str, SecretEvent] = {}
     networks: Mapping[str, NodeNetwork] = {}
     """By node name; of a node that never answered there is none."""
+    probed: tuple[Result, ...] = ()
+    """What active probes came to, the newest of each kind, vantage and target."""
     sources: Mapping[str, SourceState] = {}
 
     def source(self, name: str) -> SourceState:
@@ -122,6 +127,13 @@ class _Draft:
         self.sources[source] = SourceState(status, at if answered else old.at, since, reason)
         self.fields["at"] = max(self.fields["at"], at)
 
+    def probed(self, observed: Observed[Any]) -> None:
+        """Take results in; a newer one of the same kind, vantage and target takes the place of the older."""
+        known = {each.key: each for each in self.fields["probed"]}
+        known.update({each.key: each for each in observed.fact})
+        self.fields["probed"] = tuple(known.values())
+        self.fields["at"] = max(self.fields["at"], observed.at)
+
     def put(self, observed: Observed[Any]) -> None:
         if observed.source.startswith(NODE):
             name = observed.source.removeprefix(NODE)
@@ -152,6 +164,9 @@ def fold(snapshot: Snapshot, observations: Iterable[Observed[Any] | Failed]) -> 
         if isinstance(observation, Failed):
             draft.state(observation.source, observation.kind, observation.at, answered=False, reason=observation.reason)
         else:
+            if observation.source.startswith(PROBE):
+                draft.probed(observation)
+                continue
             draft.put(observation)
             draft.state(observation.source, "ok", observation.at, answered=True)
     _drop_gone_nodes(draft)

@@ -13,7 +13,7 @@ import msgspec
 from probes.model.flux import FluxObject, ObjectRef
 from probes.model.secrets import SecretObject
 from probes.model.summary.pulls import WAITING, registry_of
-from probes.rules.codes import RANK
+from probes.rules.codes import FAMILIES, RANK
 from probes.rules.dns import COREDNS
 from probes.rules.facts import OVERLAY, node_ref
 from probes.rules.finding import Finding
@@ -62,6 +62,11 @@ def _overlay(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
 def _api(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
     """Name the node that the API's address leads to, where it is one."""
     return map(node_ref, scene.api) if len(scene.api) == 1 else ()
+
+
+def _way_out(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    """Name the way out, shared or of a node that the effect is about."""
+    return (EGRESS, effect.subject, *map(node_ref, effect.about))
 
 
 def _etcd(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
@@ -176,6 +181,21 @@ _ON_THE_WAY: Final = (
     *("flux-artifact-unreachable", "image-pull-timeout", "image-pull-broken-off", "secret-store-timeout"),
 )
 """What packets that are dropped on a node may do to those that run there."""
+_MTUS: Final = (
+    "flannel-mtu-mismatch",
+    "overlay-exceeds-underlay",
+    "subnet-env-edited",
+    "pod-mtu-mixed",
+    "pod-mtu-stale",
+)
+_FRAGMENTED: Final = ("overlay-fragmented",)
+_CROSSING: Final = tuple(code for code in RANK if code in FAMILIES["crossing"])
+_WAY_OUT: Final = ("egress-mtu-blackhole", "egress-loss", "http2-broken")
+_TRANSFERS: Final = (
+    *("flux-tls-stall", "flux-fetch-stalled", "flux-fetch-timeout", "flux-connect-timeout"),
+    *("image-pull-timeout", "image-pull-broken-off", "secret-store-timeout", "flux-oci-pull", "flux-chart-pull"),
+)
+"""What a bad way out does to those that fetch from outside."""
 _STORES: Final = tuple(code for code in RANK if code.startswith("secret-store-") and code != "secret-store-unproven")
 _BY_SOURCE: Final = ("flux-source-no-artifact", "flux-dependency-not-ready", "flux-stale")
 
@@ -219,6 +239,16 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(_NODE_DEAD, ("coredns-not-ready", "flux-controller-not-ready"), _there),
     *_edges(_PULLS, ("flux-controller-not-ready", "coredns-not-ready"), _images),
     *_edges(("flux-controller-not-ready",), _BY_CONTROLLER, _controller),
+    *_edges(
+        (*_CUT, *_LEGS, *_MTUS),
+        ("overlay-dead", "overlay-mtu-blackhole", "vxlan-fragments-dropped", *_FRAGMENTED),
+        _there,
+    ),
+    *_edges(_CROSSING, ("flux-artifact-unreachable", "coredns-unreachable", "cluster-dns-unanswered"), _overlay),
+    *_edges(_CROSSING, ("flux-source-dns", "flux-webhook-timeout", "fragments-lost"), _overlay),
+    *_edges(("egress-mtu-blackhole",), ("mss-clamp-missing", "mss-clamp-useless"), _here),
+    *_edges(("egress-mtu-blackhole", "egress-loss"), ("egress-worse-than-host", "http2-broken"), _way_out),
+    *_edges(_WAY_OUT, (*_TRANSFERS, "mtu-headroom"), _way_out),
     *_edges(("conntrack-full",), _ON_THE_WAY, _there),
     *_edges(_FLUX_FAILURES, _BY_SOURCE, _upstream),
     *_edges(_STORES, ("secret-outage", "secret-degraded", "secret-not-ready"), _store),

@@ -1,6 +1,6 @@
 """Diagnose: sum up and judge one snapshot, anew only where something changed."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -12,14 +12,16 @@ from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.gaps import summarize_gaps
 from probes.model.summary.pulls import PullFailure, summarize_pulls, waits_for_image
 from probes.rules.causes import Scene, fold_causes
+from probes.rules.crossing import judge_crossing
 from probes.rules.dns import judge_coredns, judge_lookups
+from probes.rules.egress import FRESH, judge_egress
 from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
 from probes.rules.flannel import judge_backends, judge_direct
 from probes.rules.flux import judge_flux
 from probes.rules.images import judge_pulls
 from probes.rules.k3s import judge_leases, judge_servers
 from probes.rules.mtu import judge_cluster_mtu, judge_headroom
-from probes.rules.peering import judge_directions
+from probes.rules.peering import CUTTING, judge_directions
 from probes.rules.places import Places, changed_pods, keeps_places, places_of
 from probes.rules.resolvers import judge_agreement
 from probes.rules.secrets import judge_secrets
@@ -95,6 +97,7 @@ def _judge(summed: Diagnosis, advice: Advice) -> tuple[Finding, ...]:
         *_judge_cluster(summed, amiss, advice.headroom if stalls else 0),
         *objects,
     ]
+    found += judge_probes(snapshot, found)
     found += judge_lookups(found, places, snapshot.source(f"{KUBE}pods").at)
     servers = tuple(name for name, _ in takewhile(lambda item: item[1].summary.role == "server", views.items()))
     scene = Scene(places, snapshot.flux, servers, snapshot.secrets, api_servers(snapshot))
@@ -104,6 +107,16 @@ def _judge(summed: Diagnosis, advice: Advice) -> tuple[Finding, ...]:
 def _with_runbooks(finding: Finding, advice: Advice) -> Finding:
     names = advice.runbooks.get(finding.code)
     return finding if names is None else msgspec.structs.replace(finding, runbooks=names)
+
+
+def judge_probes(snapshot: Snapshot, found: Sequence[Finding]) -> list[Finding]:
+    """Judge what probes came to of late, beside what is found by state alone."""
+    fresh = [each for each in snapshot.probed if snapshot.at - each.at <= FRESH]
+    if not fresh:
+        return []
+    breaking = {*CUTTING, "vxlan-peerless"}
+    cut_off = {f.subject.name for f in found if f.code in breaking or f.code.startswith("peer-")}
+    return [*judge_crossing(fresh, cut_off, snapshot), *judge_egress(fresh)]
 
 
 def _judge_cluster(summed: Diagnosis, amiss: Mapping[str, NodeView], headroom: int) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.testbed.probing import codes
 from tui.__main__ import main
 
 
@@ -14,7 +15,7 @@ def probe(
 ) -> tuple[int, Sequence[dict[str, Any]], list[str]]:
     status = main(["--demo", incident, "probe", *argv, "-o", "json"])
     read = json.loads(capsys.readouterr().out)
-    return status, read["results"], [each["code"] for each in read.get("conclusions", ())]
+    return status, read["results"], codes(read)
 
 
 def test_a_healthy_cluster_is_well(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from probes.rules.codes import FAMILIES
 from tests.testbed import underlay
 from tests.testbed.cluster import Testbed
 from tests.testbed.commands import TestbedError, wait_until
@@ -97,3 +98,15 @@ def wait_for_service(bed: Testbed, address: str = "10.43.0.10/32") -> None:
         return all(address in bed.run_on(node.name, rules).stdout for node in bed.nodes)
 
     wait_until(led, 60, f"the service {address} is led on")
+
+
+def codes(read: dict[str, Any]) -> list[str]:
+    """List what probes were found to show, whatever explains it."""
+
+    def walk(findings: list[dict[str, Any]]) -> Iterator[str]:
+        for each in findings:
+            yield each["code"]
+            yield from walk(each["symptoms"])
+
+    known = {*FAMILIES["crossing"], *FAMILIES["egress"]}
+    return [code for code in walk(read["findings"]) if code in known]

@@ -9,7 +9,7 @@ import pytest
 from tests.testbed import hostile, roads, underlay
 from tests.testbed.cluster import Testbed
 from tests.testbed.commands import wait_until
-from tests.testbed.probing import NODES, WEB, probe, wait_for_service
+from tests.testbed.probing import NODES, WEB, codes, probe, wait_for_service
 
 pytestmark = pytest.mark.testbed
 
@@ -23,11 +23,6 @@ def paths(read: dict[str, Any], kind: str) -> dict[tuple[str, str], tuple[str, i
     """Give outcome and MTU of every path from vantages of one kind."""
     found = [each for each in read["results"] if each["kind"] == kind]
     return {(each["vantage"], each["target"]): (each["outcome"], each["sizes"]["mtu"]) for each in found}
-
-
-def codes(read: dict[str, Any]) -> list[str]:
-    """List what was concluded."""
-    return [each["code"] for each in read["conclusions"]]
 
 
 def test_clean_paths_are_well(testbed: Testbed) -> None:
@@ -61,7 +56,7 @@ def test_a_blackhole_is_found_to_the_byte(testbed: Testbed) -> None:
         status, read = probe(testbed, "pmtu", WEB, "--from", "node,pod")
     found = [(each["outcome"], each["sizes"]["mtu"], each["sizes"]["lost_from"]) for each in read["results"]]
     assert found == [("silent", 1400, 1401)] * 6
-    assert (status, codes(read)) == (2, ["pmtu-blackhole"])
+    assert (status, codes(read)) == (2, ["egress-mtu-blackhole"])
 
 
 def test_filtered_echo_is_inconclusive(testbed: Testbed) -> None:
@@ -87,7 +82,7 @@ def test_fragments_that_arrive_are_a_warning(testbed: Testbed) -> None:
     with roads.narrow_routes(testbed, 1400):
         status, read = probe(testbed, "pmtu", "--from", "node,pod")
     assert set(paths(read, "pod").values()) == {("ok", 1450)}
-    assert (status, codes(read)) == (1, ["underlay-smaller-than-overlay"])
+    assert (status, codes(read)) == (1, ["overlay-fragmented"])
 
 
 def test_a_dropped_vxlan_port_is_no_mtu(testbed: Testbed) -> None:
@@ -96,7 +91,7 @@ def test_a_dropped_vxlan_port_is_no_mtu(testbed: Testbed) -> None:
         status, read = probe(testbed, "pmtu", "--from", "node,pod")
     assert set(paths(read, "node").values()) == {("ok", 1500)}
     assert set(paths(read, "pod").values()) == {("inconclusive", None)}
-    assert (status, codes(read)) == (2, ["overlay-dead"])
+    assert (status, codes(read)) == (2, ["vxlan-port-dropped"])
 
 
 @pytest.fixture(autouse=True)

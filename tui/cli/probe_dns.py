@@ -1,6 +1,5 @@
 """``underlay probe dns``: every resolver, asked from every vantage."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -23,10 +22,10 @@ from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, flux_hosts, in_order, milliseconds
+from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds
+from tui.cli.probe_findings import publish
 
 _SECONDS: Final = 2
 """For one question: a resolver that takes longer has lost it."""
@@ -53,12 +52,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         progress.end()
     found = in_order(found, ground)
     found.sort(key=lambda each: each.asked != INSIDE)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("dns", ground, status, found, missing_vantages=missing))
-    else:
-        write(render(found, missing, paper_for(sys.stdout)))
-    return status
+    return publish(arguments, ground, found, lambda paper: render(found, missing, paper), missing_vantages=missing)
 
 
 async def _plan(arguments: Arguments, ground: Ground, missing: dict[str, str]) -> dict[Vantage, list[Question]]:

@@ -1,6 +1,5 @@
 """``underlay probe http``: HTTP/1.1 against HTTP/2, phase by phase, from every vantage."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,10 +8,10 @@ from probes.model.reach import Result, percentile
 from probes.reach.fetch import TARGETS, fetch
 from probes.reach.http import PHASES
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, in_order, milliseconds
+from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe_findings import publish
 
 _PHASE_HEADS: Final = ("dns", "tcp", "tls", "wait", "body")
 """Short for PHASES."""
@@ -34,12 +33,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("http", ground, status, found))
-    else:
-        write(render(found, ground, paper_for(sys.stdout)))
-    return status
+    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def _urls(arguments: Arguments, ground: Ground) -> list[str]:

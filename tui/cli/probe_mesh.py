@@ -1,6 +1,5 @@
 """``underlay probe mesh``: every node to every node, every pod to every pod, and the way of artifacts."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,10 +10,10 @@ from probes.reach.artifact import Hop
 from probes.reach.pairs import PAIRS, pairs
 from probes.reach.sounding import sound
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, in_order, milliseconds, reasons
+from tui.cli.probe import Ground, Progress, in_order, milliseconds, reasons
+from tui.cli.probe_findings import publish
 
 _WIDEST: Final = 12
 """Places that a matrix shows; of more only the pairs that are not well are listed."""
@@ -48,13 +47,8 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        more = {"directions": total, "searched": directions, "missing_vantages": missing}
-        write(document("mesh", ground, status, found, **more))
-    else:
-        write(render(found, missing, directions, total, paper_for(sys.stdout)))
-    return status
+    more = {"directions": total, "searched": directions, "missing_vantages": missing}
+    return publish(arguments, ground, found, lambda paper: render(found, missing, directions, total, paper), **more)
 
 
 async def _hops(ground: Ground, missing: dict[str, str]) -> list[Hop]:

@@ -1,16 +1,15 @@
 """``underlay probe ping``: small and full-size packets to every place, and what is lost of them."""
 
-import sys
 from collections.abc import Sequence
 
 from probes.model.reach import Result, percentile
 from probes.reach.pairs import PAIRS, Plan, Target, pairs
 from probes.reach.sounding import sound
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, in_order, milliseconds, reasons
+from tui.cli.probe import Ground, Progress, in_order, milliseconds, reasons
+from tui.cli.probe_findings import publish
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
@@ -31,12 +30,8 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("ping", ground, status, found, directions=total, searched=len(found)))
-    else:
-        write(render(found, ground, total, paper_for(sys.stdout)))
-    return status
+    more = {"directions": total, "searched": len(found)}
+    return publish(arguments, ground, found, lambda paper: render(found, ground, total, paper), **more)
 
 
 def plan_of(arguments: Arguments, ground: Ground) -> tuple[Plan, int]:

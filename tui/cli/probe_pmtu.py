@@ -1,18 +1,16 @@
 """``underlay probe pmtu``: the path MTU of every direction."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 from probes.model.reach import Result, percentile
-from probes.reach.contrast import Conclusion, conclude
 from probes.reach.pairs import PAIRS, Plan, Target, pairs
 from probes.reach.paths import search
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, milliseconds, reasons
+from tui.cli.probe import Ground, Progress, milliseconds, reasons
+from tui.cli.probe_findings import publish
 
 _FOLD: Final = 30
 """Directions; where there are more, those that are well are summed up."""
@@ -38,15 +36,8 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     paths.sort(key=lambda each: (_ORDER[each.kind], each.vantage, each.target))
-    conclusions = conclude(paths)
-    tones = [*(each.tone for each in paths), *(each.severity for each in conclusions)]
-    status = exit_status(tones)
-    if arguments.output == "json":
-        more = {"directions": total, "searched": len(paths), "conclusions": conclusions}
-        write(document("pmtu", ground, status, paths, **more))
-    else:
-        write(render(paths, conclusions, ground, total, paper_for(sys.stdout)))
-    return status
+    more = {"directions": total, "searched": len(paths)}
+    return publish(arguments, ground, paths, lambda paper: render(paths, ground, total, paper), **more)
 
 
 _ORDER: Final = {"operator": 0, "node": 1, "pod": 2, "host": 3}
@@ -62,7 +53,7 @@ def _plan(arguments: Arguments, ground: Ground) -> tuple[Plan, int]:
     return pairs(vantages)
 
 
-def render(paths: Sequence[Result], conclusions: Sequence[Conclusion], ground: Ground, total: int, paper: Paper) -> str:
+def render(paths: Sequence[Result], ground: Ground, total: int, paper: Paper) -> str:
     """Write what was found: a row a direction, then what the rows say together."""
     pods = {each.name: each.pod for each in ground.offered.vantages if each.pod}
     folded = len(paths) > _FOLD
@@ -75,10 +66,6 @@ def render(paths: Sequence[Result], conclusions: Sequence[Conclusion], ground: G
     if total > len(paths):
         lines += ["", f"a sample: {len(paths)} of {total} directions (at most {PAIRS} are searched)"]
     lines += reasons(paths, paper)
-    for each in conclusions:
-        head = f"{paper.symbol(each.severity)} {each.code}"
-        lines += ["", paper.paint(Cell(head, each.severity)), *_wrapped([_listed(each.paths, paper)], paper)]
-        lines += _wrapped([f"{each.text}; {each.refutes}."], paper)
     lines += ["", *_wrapped([f"not asked: {name}: {why}" for name, why in ground.offered.missing.items()], paper)]
     told = ", ".join(f"{name} in the network of {pod}" for name, pod in pods.items())
     lines += _wrapped([f"sent {told}"] if told else [], paper)

@@ -1,6 +1,5 @@
 """``underlay probe tcp``: the same bytes in segments of the usual size and in small ones."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -8,10 +7,10 @@ from urllib.parse import urlsplit
 from probes.model.reach import Result, percentile
 from probes.reach.experiment import TARGETS, Goal, experiment
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe_findings import publish
 
 _SECONDS: Final = 4.0
 """For one connection: a server's second and third try at a lost segment fall into it."""
@@ -34,12 +33,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("tcp", ground, status, found))
-    else:
-        write(render(found, ground, paper_for(sys.stdout)))
-    return status
+    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def goals_of(arguments: Arguments, ground: Ground) -> list[Goal]:

@@ -1,16 +1,15 @@
 """``underlay probe tls``: the certificates that servers show, from every vantage."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 from probes.model.reach import Result, percentile
 from probes.reach.handshakes import TARGETS, handshakes
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe_findings import publish
 from tui.cli.probe_tcp import goal
 
 _SECONDS: Final = 4.0
@@ -39,12 +38,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("tls", ground, status, found))
-    else:
-        write(render(found, ground, paper_for(sys.stdout)))
-    return status
+    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:

@@ -89,7 +89,7 @@ def document(judged: Diagnosis, version: str) -> StatusDocument:
         observed_at=datetime.fromtimestamp(snapshot.at, UTC).isoformat(timespec="milliseconds"),
         verdict=judged.verdict.name.lower(),
         exit_status=int(judged.verdict),
-        findings=tuple(_finding(finding) for finding in judged.findings),
+        findings=tuple(finding_document(finding) for finding in judged.findings),
         nodes=tuple(
             NodeDocument(
                 summary=row,
@@ -108,7 +108,8 @@ def document(judged: Diagnosis, version: str) -> StatusDocument:
     )
 
 
-def _finding(finding: Finding) -> FindingDocument:
+def finding_document(finding: Finding) -> FindingDocument:
+    """Write a finding with all that it explains."""
     return FindingDocument(
         code=finding.code,
         severity=finding.severity.name.lower(),
@@ -120,7 +121,7 @@ def _finding(finding: Finding) -> FindingDocument:
         evidence=finding.evidence,
         refutes=finding.refutes,
         runbooks=finding.runbooks,
-        symptoms=tuple(_finding(symptom) for symptom in finding.symptoms),
+        symptoms=tuple(finding_document(symptom) for symptom in finding.symptoms),
     )
 
 
