@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 
 from probes.model.changes import Change
 from probes.model.flux import ObjectRef
@@ -145,6 +146,8 @@ class LiveScreen(Screen[None]):
 
     NAME: ClassVar[str] = ""
     """What it is called on the screen."""
+    focused: reactive[Widget | None] = reactive(None, repaint=False)
+    """What has the keys; Textual would draw the whole screen anew where that changes."""
 
     def __init__(self, ref: ObjectRef | None = None) -> None:
         super().__init__()

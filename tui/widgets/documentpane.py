@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.message import Message
 
 from probes.model.flux import ObjectRef
@@ -52,10 +51,6 @@ class DocumentPane(Pane):
             self.document.set_blocks((), now)
             self.document.move_to(0, quiet=True)
         self.document.set_blocks(blocks, now)
-
-    def entitle(self, title: str) -> None:
-        """Write into the frame what this is."""
-        self.border_title = Content(title)
 
     def set_filter(self, wanted: Filter) -> None:
         """Look for a text, or show only what is not as it should be."""

@@ -218,6 +218,9 @@ class Lines(ScrollView, can_focus=True):
         self.show_cursor()
         self.refresh()
 
+    def watch_has_focus(self, _has_focus: bool) -> None:  # noqa: FBT001 - the signature is Textual's
+        """Leave the styles: whose keys these are is drawn, and styling would draw every line anew."""
+
     def on_focus(self) -> None:
         """Show whose keys these are."""
         self.repaint()

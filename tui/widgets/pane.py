@@ -1,37 +1,26 @@
 """Pane: a framed part of a screen that can be filtered, sorted, zoomed and asked what is under its cursor."""
 
-from typing import ClassVar
+from typing import ClassVar, Final, NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 
 from probes.model.flux import ObjectRef
-from tui.format import UNICODE, Glyphs
+from tui.format import UNICODE, Glyphs, cut, width
 from tui.widgets.filter import Filter
+from tui.widgets.lines import make_strip
+from tui.widgets.tones import tones_of
 
 
 class Pane(Vertical):
     """A framed part of a screen; its subclasses hold one list each and say what it is of."""
 
     DEFAULT_CSS = """
-    Pane {
-        border: round $border-blurred;
-        border-title-color: $tone-muted;
-        border-subtitle-color: $tone-muted;
-        background: $background;
-        height: auto;
-        padding: 0;
-    }
-    Pane:focus-within {
-        border: round $border;
-        border-title-color: $tone-accent;
-        border-title-style: bold;
-    }
-    Pane.-ascii { border: ascii $border-blurred; }
-    Pane.-ascii:focus-within { border: ascii $border; }
-    Pane.-bare, Pane.-bare:focus-within { border: none; }
+    Pane { border: blank; background: $background; height: auto; padding: 0; }
+    Pane.-bare { border: none; }
     """
 
     NAME: ClassVar[str] = ""
@@ -41,12 +30,14 @@ class Pane(Vertical):
         """There is something else to bear in mind of it."""
 
     def __init__(self, number: int, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes="" if glyphs is UNICODE else "-ascii")
+        super().__init__(id=id)
         self.number = number
         self.glyphs = glyphs
         self.filter = Filter()
         self.note = ""
-        self.border_title = Content(f"{number} {self.NAME}" if number else self.NAME)
+        self._has_keys = False
+        self._frame: list[Strip] = []
+        """The frame as it was drawn, line by line; empty: it is to be drawn anew."""
 
     def compose(self) -> ComposeResult:
         """Hold nothing; subclasses do."""
@@ -71,8 +62,79 @@ class Pane(Vertical):
         """Write into the lower edge of the frame what is left out, or why what is shown may not be true."""
         if note != self.note:
             self.note = note
-            self.border_subtitle = Content(note)
+            self._draw_anew()
             self.post_message(self.Noted())
 
     def tick(self, now: float) -> None:
         """Let what follows the clock say what is true now."""
+
+    # The frame is drawn here: one of Textual's that follows the focus styles and draws all that is in it anew.
+
+    def on_descendant_focus(self) -> None:
+        """Show whose keys these are."""
+        self._has_keys = True
+        self._draw_anew()
+
+    def on_descendant_blur(self) -> None:
+        """Show that they are another's now."""
+        self._has_keys = False
+        self._draw_anew()
+
+    def on_resize(self) -> None:
+        """Draw a frame of another size."""
+        self._draw_anew()
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of another theme."""
+        super().notify_style_update()
+        self._frame = []
+
+    def _draw_anew(self) -> None:
+        self._frame = []
+        self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Give lines of the frame, which are blank where the list is."""
+        if len(self._frame) != self.region.height or self._frame[0].cell_length != self.region.width:
+            self._frame = self._drawn_frame(*self.region.size)
+        strips = self._frame[crop.y : crop.bottom]
+        if (crop.x, crop.width) != (0, self.region.width):
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
+    def _drawn_frame(self, cells: int, lines: int) -> list[Strip]:
+        tones = tones_of(self)
+        ground = tones.style("text")
+        if self.has_class("-bare") or cells < _NARROWEST or lines < 2:  # noqa: PLR2004 - two edges
+            return [Strip.blank(cells, ground)] * lines
+        line = tones.variable("border" if self._has_keys else "border-blurred")
+        word = tones.style("accent" if self._has_keys else "muted")
+        pen = _ASCII if self.glyphs is not UNICODE else _ROUND
+        title = f" {self.number} {self.NAME} " if self.number else f" {self.NAME} " if self.NAME else ""
+        title = cut(title, cells - 4, self.glyphs)
+        note = cut(f" {self.note} ", cells - 4, self.glyphs) if self.note else ""
+        top = pen.rule * (cells - 3 - width(title)) + pen.top_right
+        bottom = pen.bottom_left + pen.rule * (cells - 3 - width(note))
+        middle = [(pen.side, line), (" " * (cells - 2), ground), (pen.side, line)]
+        return [
+            make_strip([(pen.top_left + pen.rule, line), (title, word), (top, line)], ground, cells),
+            *[make_strip(middle, ground, cells)] * (lines - 2),
+            make_strip([(bottom, line), (note, word), (pen.rule + pen.bottom_right, line)], ground, cells),
+        ]
+
+
+class _Edges(NamedTuple):
+    """What a frame is drawn with."""
+
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    rule: str
+    side: str
+
+
+_ROUND: Final = _Edges("╭", "╮", "╰", "╯", "─", "│")
+_ASCII: Final = _Edges("+", "+", "+", "+", "-", "|")
+_NARROWEST: Final = 6
+"""Cells that a frame with anything in it takes."""

@@ -86,6 +86,9 @@ class SpanLines(Widget):
         styles = [(text, self._tones.style(tone if tone != "text" else self._ground)) for text, tone in fitted]
         return make_strip(styles, ground, self.size.width)
 
+    def watch_has_focus(self, _has_focus: bool) -> None:  # noqa: FBT001 - the signature is Textual's
+        """Leave the styles: they are the same with the keys and without."""
+
     def notify_style_update(self) -> None:
         """Forget the colours of another theme."""
         super().notify_style_update()

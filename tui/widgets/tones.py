@@ -30,6 +30,11 @@ class Tones:
             found = self._cache[tone, selected] = self._filtered(found)
         return found
 
+    def variable(self, name: str) -> Style:
+        """Give the base style in the colour of a variable of the theme."""
+        color = self._variables.get(name)
+        return self._filtered(self._base + Style(color=Color.parse(color).rich_color if color else None))
+
     def _filtered(self, style: Style) -> Style:
         ground = Color.from_rich_color(style.bgcolor)
         for each in self._filters:
