@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from probes.model.flux import ObjectRef
 from probes.rules.facts import node_ref
+from probes.rules.manual import pages
 from tui.screens import entries, find
 from tui.screens.base import LiveApp, LiveScreen
 
@@ -43,6 +45,8 @@ def complete(text: str, themes: list[str]) -> str:
     if not text:
         return ""
     if blank:
+        if word == "explain" and rest:
+            return next((f"{word} {code}" for code in pages() if code.startswith(rest) and code != rest), "")
         if word not in {"theme", "skin"} or not rest:
             return ""
         return next((f"{word} {name}" for name in themes if name.startswith(rest) and name != rest), "")
@@ -92,9 +96,23 @@ def _go(app: LiveApp, word: str, rest: str) -> str:
             return f"There is no node {rest}."
         app.go(entry.name, node_ref(rest))
         return ""
+    if entry.kinds == ("Code",):
+        return _explain(app, entry.name, rest)
     if entry.needs_subject and subject is None:
         return f":{word} is about something: put the cursor on it first."
     app.go(entry.name, subject if entry.needs_subject else None)
+    return ""
+
+
+def _explain(app: LiveApp, name: str, code: str) -> str:
+    """Explain a code, or the finding under the cursor."""
+    screen = app.screen
+    wanted = code or (screen.code() if isinstance(screen, LiveScreen) else "")
+    if not wanted:
+        return ":explain is about a finding: put the cursor on one, or name its code."
+    if wanted not in pages():
+        return f"There is no finding {wanted}."
+    app.go(name, ObjectRef("Code", "", wanted))
     return ""
 
 

@@ -37,6 +37,7 @@ CATALOG: Final = (
     Entry("mesh", "The overlay, every node to every node", "mesh", "MeshScreen", ("overlay", "peers")),
     Entry("flux", "Flux sources and what they feed", "flux", "FluxScreen", ("fx",), (*SOURCE_KINDS, *CONSUMER_KINDS)),
     Entry("findings", "Findings with their evidence", "findings", "FindingsScreen", ("problems", "fi"), ("Finding",)),
+    Entry("explain", "What a finding means", "text", "ExplainScreen", (), ("Code",), needs_subject=True),
     Entry("events", "What changed, and image pulls", "events", "EventsScreen", ("ev", "changes", "images")),
     Entry("describe", "All that is known of an object", "text", "DescribeScreen", ("d",), needs_subject=True),
     Entry("yaml", "An object as the API has it", "text", "YamlScreen", ("y",), needs_subject=True),

@@ -126,6 +126,7 @@ class LiveScreen(Screen[None]):
     LiveScreen { background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "explain", "Explain", id="explain", tooltip="What the finding means, how to verify and repair it"),
         Binding(
             "slash", "prompt('/')", "Filter", key_display="/", id="filter", tooltip="Regular expression; ! inverts"
         ),
@@ -157,7 +158,7 @@ class LiveScreen(Screen[None]):
         """Its name in the catalog."""
         self._ticking: Timer | None = None
         self._shown: Diagnosis | None = None
-        self._offered: tuple[Pane | None, str] | None = None
+        self._offered: tuple[Pane | None, str, bool] | None = None
         """For what the keys at the bottom were written."""
         self._asking: Pane | None = None
         """The pane whose filter is typed."""
@@ -182,6 +183,11 @@ class LiveScreen(Screen[None]):
         pane = self.pane()
         found = pane.subject() if pane else None
         return found or self.ref
+
+    def code(self) -> str:
+        """Name the finding under the cursor; empty where there is none."""
+        pane = self.pane()
+        return pane.code() if pane else ""
 
     def crumbs(self) -> tuple[str, ...]:
         """Tell where this is, below the context: ``("Nodes", "samwise")``; empty on the overview."""
@@ -254,6 +260,8 @@ class LiveScreen(Screen[None]):
                 return subject is not None and subject.kind == "Node" and self.app.reads is not None
             case "look", ("yaml",):
                 return self.subject() is not None and self.app.reads is not None
+            case "explain", _:
+                return bool(self.code())
             case ("look", _) | ("subject", _):
                 return self.subject() is not None
             case ("prompt", ("/",)) | ("faults", _):
@@ -294,6 +302,11 @@ class LiveScreen(Screen[None]):
         if subject := self.subject():
             self.app.go(what, subject)
 
+    def action_explain(self) -> None:
+        """Show what the finding under the cursor means."""
+        if code := self.code():
+            self.app.go("explain", ObjectRef("Code", "", code))
+
     def action_copy(self) -> None:
         """Copy the row under the cursor."""
         if text := self.copied():
@@ -328,7 +341,7 @@ class LiveScreen(Screen[None]):
     def moved(self) -> None:
         """Offer other keys where something else is under the cursor: of a list of nodes each has the same."""
         subject = self.subject()
-        kind = (self.pane(), subject.kind if subject else "")
+        kind = (self.pane(), subject.kind if subject else "", bool(self.code()))
         if kind != self._offered:
             self._offered = kind
             self.refresh_bindings()

@@ -37,6 +37,11 @@ class FindingsScreen(PairedScreen):
         key = self.list.table.cursor_key if isinstance(self.list, FindingsPane) else None
         return finding_at(diagnosis, key) if key else None
 
+    def code(self) -> str:
+        """Name the finding that is shown, wherever the keys are."""
+        finding = self.finding(self.app.diagnosis)
+        return finding.code if finding else ""
+
     def blocks(self, diagnosis: Diagnosis) -> Iterable[Block]:
         """Give its evidence."""
         finding = self.finding(diagnosis)

@@ -112,6 +112,12 @@ class FindingsPane(ListPane, OverviewPane):
         if self._last is not None:
             self.show(*self._last)
 
+    def code(self) -> str:
+        """Name the finding under the cursor."""
+        key = self.table.cursor_key
+        finding = findings.finding_at(self._last[0], key) if key and self._last else None
+        return finding.code if finding else ""
+
     def compose(self) -> ComposeResult:
         """Hold the table, and beneath it what the finding under the cursor is."""
         yield from super().compose()

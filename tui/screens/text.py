@@ -9,10 +9,12 @@ from textual.binding import Binding, BindingType
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
+from probes.rules.manual import pages
 from tui import clipboard
 from tui.saving import NotSaved, save
 from tui.screens.base import LiveScreen, ReadFailed
 from tui.views.describe import describe, facts_yaml
+from tui.views.explain import page_document
 from tui.widgets.blocks import Block, Paragraph
 from tui.widgets.documentpane import DocumentPane
 from tui.widgets.verbatim import Verbatim
@@ -88,6 +90,25 @@ class DescribeScreen(TextScreen):
     def show(self, diagnosis: Diagnosis) -> None:
         """Write the object up anew."""
         self.fill(describe(diagnosis, self.about, self.app.timeline, None, self.app.glyphs))
+
+
+class ExplainScreen(TextScreen):
+    """What a finding means, how to see it by hand and how to repair it: what ``underlay explain`` prints."""
+
+    NAME = "Explain"
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Tell which finding this is of."""
+        return (self.NAME, self.about.name)
+
+    def subject(self) -> ObjectRef | None:
+        """Tell that a code is no object to be looked at."""
+        return None
+
+    def show(self, diagnosis: Diagnosis) -> None:  # noqa: ARG002 - a page is the same whatever is observed
+        """Show the page."""
+        page = pages().get(self.about.name)
+        self.fill(page_document(page) if page else (Paragraph(f"There is no finding {self.about.name}.", "critical"),))
 
 
 class ReadScreen(TextScreen):

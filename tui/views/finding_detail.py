@@ -24,6 +24,9 @@ def finding_document(finding: Finding, glyphs: Glyphs = UNICODE, *, cause: Findi
         Flow((severity, Span(finding.code), Span(subject_text(finding.subject)))),
         Paragraph(finding.summary),
     ]
+    if finding.detail:
+        blocks.append(Paragraph(finding.detail, "muted"))
+    blocks.append(Paragraph("e explains what it means, how to verify it by hand and how to repair it", "accent"))
     for evidence in finding.evidence:
         blocks += _evidence(evidence)
     if not finding.evidence:

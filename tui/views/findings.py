@@ -18,7 +18,7 @@ from tui.widgets.items import Item, Listing
 COLUMNS: Final = (
     Column("subject", "SUBJECT", least=16, most=26),
     Column("summary", "WHAT IS WRONG", least=24, most=400, grow=True),
-    Column("since", "SINCE", least=5, most=7, right=True, priority=1),
+    Column("since", "SINCE", least=7, most=7, right=True, priority=1),
 )
 _NAMES: Final = {Severity.NOTE: "none", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 Since = Mapping[tuple[str, ObjectRef], float]

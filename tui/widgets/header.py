@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from probes.model.snapshot import SourceState
+from probes.model.snapshot import NODE, SourceState
 from probes.rules.finding import Diagnosis, Severity
 from tui.format import Glyphs, Span, age, cut, milliseconds, status, width
 from tui.widgets.spanline import SpanLines
@@ -110,14 +110,17 @@ def _life(diagnosis: Diagnosis, now: float, glyphs: Glyphs) -> Span:
     if state.status == "restricted":
         return status("restricted", glyphs, "nodes")
     if state.status != "ok":
-        return _lost(state, now, glyphs)
+        answering = any(diagnosis.snapshot.source(f"{NODE}{name}").status == "ok" for name in diagnosis.views)
+        return _lost(state, now, glyphs, answering=answering)
     newest = diagnosis.snapshot.at
     if now - newest > _LATE:
         return status("stale", glyphs, f"stale {age(now - newest, glyphs)}")
     return Span(f"{glyphs.live} live", "ok")
 
 
-def _lost(state: SourceState, now: float, glyphs: Glyphs) -> Span:
+def _lost(state: SourceState, now: float, glyphs: Glyphs, *, answering: bool) -> Span:
+    """Tell of an API that is away, and whether nodes go on telling of themselves, as they do while k3s restarts."""
     if state.at is None:
         return status("critical", glyphs, "no API")
-    return status("stale", glyphs, f"API stale {age(now - state.at, glyphs)}")
+    rest = ", nodes live" if answering else ""
+    return status("stale", glyphs, f"API stale {age(now - state.at, glyphs)}{rest}")

@@ -51,6 +51,10 @@ class Pane(Vertical):
         """Give the text of the row under the cursor, for copying."""
         return ""
 
+    def code(self) -> str:
+        """Name the finding under the cursor; empty where there is none."""
+        return ""
+
     def set_filter(self, wanted: Filter) -> None:
         """Leave out what is not wanted."""
         self.filter = wanted

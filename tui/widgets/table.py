@@ -23,6 +23,12 @@ class _Drawn(NamedTuple):
     strip: Strip
 
 
+def longest(at: float | None, now: float) -> float:
+    """Tell the moment, ``now`` or later, at which an age takes most cells: ``9m59s``, then ``7h59m``."""
+    return now if at is None else next((at + end for end in _LONGEST if now <= at + end), now)
+
+
+_LONGEST: Final = (599.0, 28_799.0)
 _MAX_DRAWN: Final = 300
 """Lines kept as they were drawn: more than any terminal shows at once."""
 
@@ -154,7 +160,8 @@ class Table(Lines):
         for i, (cell, column) in enumerate(zip(row.cells, self.columns, strict=True)):
             widest = self._widest[i]
             if widest < column.most and not (isinstance(cell, Span) and 2 * len(cell.text) <= widest):
-                cells = sum(width(span.text) for span in spans_of(cell, self.now))
+                moment = longest(cell.at, self.now) if isinstance(cell, Ticking) else self.now
+                cells = sum(width(span.text) for span in spans_of(cell, moment))
                 if cells > widest:
                     self._widest[i] = cells
                     is_wider = True

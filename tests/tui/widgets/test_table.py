@@ -381,3 +381,15 @@ def test_hostile_strings_at_a_real_terminal() -> None:
     assert "␛[2J" in text
     for bad in ("\x1b[2J\x1b[31m", "\x1b]52", "\x9b", "\x1bP+q", "\u202e", "b\tc", "\x00"):
         assert bad not in text
+
+
+async def test_an_age_does_not_outgrow_its_column() -> None:
+    """Room is kept for the longest that an age will become: it is never cut as it ticks."""
+    app = TableApp(Spy())
+    async with app.run_test(size=(80, 10)) as pilot:
+        table = await shown(pilot, [row(1, at=NOW - 1)])
+        for seconds in (59, 599, 3599, 28_799, 86_400 * 700):
+            table.tick(NOW - 1 + seconds)
+            await pilot.pause()
+            said = screen(app)[1].split()[-1]
+            assert said == aged(0.0, float(seconds)).text
