@@ -19,6 +19,8 @@ PROBES: Final = {
     "git": "fetch repositories by both versions of HTTP, greet those of SSH, default: those of Flux",
     "registry": "ask registries stage by stage up to a blob, default: those that the cluster pulls from",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
+    "runs": "list the runs that are kept",
+    "compare": "BEFORE AFTER: what a change did, of two runs that are kept (last and last-1 are names, too)",
 }
 TRIES: Final = {"ping": 20, "mesh": 5, "tcp": 5}
 """Attempts, where not 3."""

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
@@ -12,8 +13,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probes.cluster import Wires
+from probes.model.evidence import Run
 from probes.model.reach import Result
 from probes.model.snapshot import NODE, Snapshot
+from probes.reach.circumstances import look
 from probes.reach.survey import Offered, survey
 from probes.transports.base import Transport, TransportError
 from probes.transports.local import LocalTransport
@@ -22,7 +25,9 @@ from tui import __version__
 from tui.cli.arguments import Arguments
 from tui.cli.connect import Hosts, connected
 from tui.cli.grid import Paper, wrap
+from tui.cli.output import write
 from tui.cli.place import Place, PlaceError
+from tui.evidence import EvidenceError, keep
 from tui.settings import ContextSettings
 
 _REASONS: Final = 30
@@ -38,19 +43,48 @@ class Ground(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     offered: Offered
     wires: Wires
+    kept: list[Result] = []
+    """What was found, for the run's evidence."""
 
 
 async def run(arguments: Arguments, place: Place) -> int:
     """Survey the vantages, send the probe, print; the exit status tells the verdict."""
     command = import_module(f"tui.cli.probe_{arguments.probe}")
+    if arguments.probe in {"runs", "compare"}:
+        return int(command.show(arguments))  # of what is kept: no cluster is asked
     with _ended_in_order() as told:
         try:
             async with _ground(arguments, place) as ground:
-                return int(await command.run(arguments, ground))
+                status = int(await command.run(arguments, ground))
+                await _keep(arguments, ground, status)
+                return status
         except asyncio.CancelledError:
             if not told:
                 raise
             return 128 + told[0]
+
+
+async def _keep(arguments: Arguments, ground: Ground, status: int) -> None:
+    """Keep a run's results with what the networks they were taken over are like; says where, beneath a table."""
+    if not ground.kept:
+        return
+    looked = await look(ground.offered.vantages, ground.kept)
+    run = Run(
+        "",
+        arguments.probe,
+        ground.snapshot.context,
+        time.time(),
+        status,
+        tuple(ground.kept),
+        tuple(looked),
+        dict(ground.offered.missing),
+    )
+    try:
+        said = f"\nkept as {keep(run).name}; underlay probe compare holds it against another run\n"
+    except EvidenceError as error:
+        said = f"\n{error}\n"
+    if arguments.output != "json":
+        write("".join(f"{line}\n" for line in wrap(said, 100)))
 
 
 @contextmanager

@@ -39,7 +39,8 @@ def _by_probes(finding: Finding) -> Iterator[Finding]:
 def publish(
     arguments: Arguments, ground: Ground, results: Sequence[Result], text: Callable[[Paper], str], **more: Any
 ) -> int:
-    """Print results and what they come to as the command line asks; gives the exit status."""
+    """Print results and what they come to as the command line asks, and have them kept; gives the exit status."""
+    ground.kept.extend(results)
     findings = concluded(ground, results)
     told = [_TONES[each.severity] for finding in findings for each in _by_probes(finding)]
     status = exit_status([*(each.tone for each in results), *told])

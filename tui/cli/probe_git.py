@@ -1,7 +1,6 @@
 """``underlay probe git``: the cluster's own repositories, fetched by both versions of HTTP from every vantage."""
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,10 +15,10 @@ from probes.reach.git import spelled
 from probes.reach.greeting import Server, greet
 from probes.transports.known_hosts import KnownHosts
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, in_order, milliseconds
+from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe_findings import publish
 from tui.format import size
 
 _PHASES: Final = {"dns": "dns", "connect": "tcp", "tls": "tls", "refs": "refs", "clone": "clone"}
@@ -52,12 +51,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("git", ground, status, found))
-    else:
-        write(render(found, ground, paper_for(sys.stdout)))
-    return status
+    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def chosen(targets: Sequence[str], snapshot: Snapshot) -> dict[str, list[str]]:

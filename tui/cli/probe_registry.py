@@ -1,6 +1,5 @@
 """``underlay probe registry``: image registries, stage by stage up to a blob at the host that it lies on."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,10 +8,10 @@ from probes.model.snapshot import Snapshot
 from probes.reach.registries import IMAGES, ask_registries
 from probes.reach.registry import Image, parse_image
 from tui.cli.arguments import Arguments
-from tui.cli.grid import Cell, Paper, grid, paper_for, wrap
-from tui.cli.output import write
+from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, document, exit_status, in_order, milliseconds
+from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe_findings import publish
 
 _PHASES: Final = {
     "dns": "dns",
@@ -41,12 +40,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    status = exit_status(each.tone for each in found)
-    if arguments.output == "json":
-        write(document("registry", ground, status, found))
-    else:
-        write(render(found, ground, paper_for(sys.stdout)))
-    return status
+    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def chosen(targets: Sequence[str], snapshot: Snapshot) -> list[Image]:
