@@ -24,14 +24,14 @@ _TONES: Final[dict[str, Tone]] = {
     "ok": "ok",
     "slow": "warning",
     "slow-blob": "warning",
-    "limited": "warning",
+    "rate-limited": "warning",
     "denied": "warning",
     "unassessed": "unknown",
 }
 _SAID: Final = {
     "ok": "ok",
     "slow-blob": "slow at the blob host only",
-    "limited": "rate limited",
+    "rate-limited": "rate limited",
     "denied": "denied: private, or not there",
     "no-image": "no such image",
     "refused": "the registry refuses",

@@ -219,7 +219,7 @@ def word_of(status: int) -> str:
     """Say what a status other than a good one means, once a token was asked for."""
     if status in {UNAUTHORIZED, FORBIDDEN}:
         return "denied"
-    return {MISSING: "no-image", LIMITED: "limited"}.get(status, "refused")
+    return {MISSING: "no-image", LIMITED: "rate-limited"}.get(status, "refused")
 
 
 def limits_of(headers: Mapping[str, str]) -> str:
@@ -253,5 +253,5 @@ def judge(tries: Sequence[Attempt]) -> Verdict:
     spent = {phase: sum(each.seconds.get(phase, 0.0) for each in sent) for phase in PHASES}
     slowest = max(spent, key=lambda each: spent[each])
     before = (sum(spent.values()) - spent["blob"]) / len(sent)
-    alone = slowest == "blob" and before < SLOW_SECONDS / 2
+    alone = slowest == "blob" and before < SLOW_SECONDS
     return replace(found, outcome="slow-blob" if alone else "slow", phase=slowest)

@@ -125,7 +125,7 @@ LOST = Attempt(seconds=QUICK, failed="blob", reason="blobs.test: at transfer: no
         ([ALL, ALL], "slow", "blob"),
         ([LOST, LOST], "fails", "blob"),
         ([GOOD, LOST], "random", "blob"),
-        ([Attempt(answer="limited", reason="429")], "limited", ""),
+        ([Attempt(answer="rate-limited", reason="429")], "rate-limited", ""),
         ([Attempt(unable="there is no curl there")], "unassessed", ""),
         ([], "unassessed", ""),
     ],
