@@ -8,12 +8,12 @@ from typing import Final
 from lab import fabric
 from lab.commands import Call, Done
 from lab.kinds import BY_KIND
+from lab.outside import ADDRESS
 
 _MARK: Final = "/dev/udp/$1/53"
 _SMALL: Final = 128
 _DOMAIN: Final = "cluster.local"
 _ANSWER: Final = {"kubernetes.default.svc.cluster.local": "10.43.0.1"}
-_OUTSIDE: Final = "203.0.113.80"
 _NXDOMAIN: Final = 3
 _HEADER: Final = 12
 
@@ -50,7 +50,7 @@ def _there(call: Call, origin: fabric.Endpoint, address: str) -> bool:
 def _reply(question: bytes) -> bytes:
     """Write the answer to a question for a name's IPv4 addresses (RFC 1035 section 4)."""
     name, at = _name(question)
-    known = _ANSWER.get(name) or ("" if name.endswith(_DOMAIN) else _OUTSIDE)
+    known = _ANSWER.get(name) or ("" if name.endswith(_DOMAIN) else ADDRESS)
     ident = question[:2]
     flags = 0x8180 | (0 if known else _NXDOMAIN)
     head = ident + struct.pack(">5H", flags, 1, int(bool(known)), 0, 0)

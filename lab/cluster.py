@@ -14,7 +14,7 @@ from typing import Self
 import asyncssh
 from aiohttp import web
 
-from lab import controllers, incident, node, pki
+from lab import controllers, incident, node, outside, pki
 from lab.api import Api, Audit
 from lab.folder import private_folder
 from lab.listener import Listener
@@ -78,6 +78,9 @@ class LabCluster:
             self.ssh_config = self.folder / "ssh_config"
             self.known_hosts = self.folder / "known_hosts"
             self.client_key = self.folder / "id_ed25519"
+            self.trusted = self.folder / "trusted.crt"
+            """Who issued the certificates of the world outside: for SSL_CERT_FILE."""
+            _write(self.trusted, outside.AUTHORITY.certificate.decode())
             await self._start_api(stack)
             await self._start_nodes(stack)
             # Entered last, it is left first: the controllers stop before the servers.

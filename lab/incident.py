@@ -172,6 +172,16 @@ def _add_namespaces(world: World, root: Section, now: float) -> None:
     ports = [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]
     spec = {"clusterIP": "10.43.0.10", "ports": ports, "selector": {"k8s-app": "kube-dns"}, "type": "ClusterIP"}
     world.store.create(BY_KIND["Service"], {"metadata": meta, "spec": spec})
+    if "flux-system" in names_:
+        meta = {"name": "source-controller", "namespace": "flux-system", "labels": {"app": "source-controller"}}
+        ports = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}]
+        spec = {
+            "clusterIP": "10.43.0.90",
+            "ports": ports,
+            "selector": {"app": "source-controller"},
+            "type": "ClusterIP",
+        }
+        world.store.create(BY_KIND["Service"], {"metadata": meta, "spec": spec})
 
 
 def _add_pod(world: World, section: Section, now: float) -> None:

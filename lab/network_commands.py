@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from lab import asking, commands, detached, fabric, iproute
+from lab import asking, commands, detached, fabric, iproute, outside
 from lab.commands import Call, Done, Program
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 from lab.journal import journalctl
@@ -323,9 +323,12 @@ def _reboot(call: Call) -> Done:
 PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
     "bash": asking.bash,
     "bridge": _bridge,
+    "curl": outside.curl,
+    "getent": outside.getent,
     "ip": _ip,
     "journalctl": journalctl,
     "ping": _ping,
+    "python3": outside.python3,
     "reboot": _reboot,
     "sudo": _sudo,
     "systemctl": _systemctl,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_VALID = timedelta(days=7)
+_VALID = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,10 @@ class Authority:
         """Its own certificate, in PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, name: str, organization: str = "", *, server: bool = False) -> Pair:
-        """Issue a certificate: of a server for 127.0.0.1, or of a client."""
+    def issue(
+        self, name: str, organization: str = "", *, server: bool = False, names: tuple[str, ...] = ("localhost",)
+    ) -> Pair:
+        """Issue a certificate: of a server for 127.0.0.1 and some names, or of a client."""
         key = ec.generate_private_key(ec.SECP256R1())
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         now = datetime.now(UTC)
@@ -70,8 +72,8 @@ class Authority:
             )
         )
         if server:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+            known = [*map(x509.DNSName, names), x509.IPAddress(ip_address("127.0.0.1"))]
+            builder = builder.add_extension(x509.SubjectAlternativeName(known), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         pem = serialization.Encoding.PEM
         private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

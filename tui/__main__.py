@@ -67,6 +67,8 @@ async def _place(parsed: arguments.Arguments) -> "AsyncIterator[Place]":
     if parsed.demo is None:
         yield place
         return
+    import os  # noqa: PLC0415
+
     from lab.cluster import LabCluster  # noqa: PLC0415
     from lab.reading import IncidentError  # noqa: PLC0415
 
@@ -75,6 +77,8 @@ async def _place(parsed: arguments.Arguments) -> "AsyncIterator[Place]":
     except IncidentError as error:
         raise PlaceError(str(error)) from error
     async with demo as lab:
+        # The servers that the demo's nodes reach show certificates of the demo's own authority.
+        os.environ["SSL_CERT_FILE"] = str(lab.trusted)
         yield Place(kubeconfig=lab.kubeconfig, ssh_config=lab.ssh_config, nodes=place.nodes, demo=parsed.demo)
 
 

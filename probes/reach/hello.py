@@ -4,6 +4,7 @@ A vantage only has to carry bytes: certificates are read and judged here, agains
 secret leaves it. The handshake is never finished, so no server is asked for anything.
 """
 
+import os
 import ssl
 from functools import cache
 from typing import Final
@@ -37,7 +38,7 @@ class Flight(msgspec.Struct, frozen=True):
 
 
 @cache
-def _context(*, verify: bool, padded: bool) -> ssl.SSLContext:
+def _context(trusted: str, *, verify: bool, padded: bool) -> ssl.SSLContext:  # noqa: ARG001 - OpenSSL reads it
     context = ssl.create_default_context() if verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not verify:  # what is not believed is shown, and nothing is sent to it
         context.check_hostname = False
@@ -54,7 +55,7 @@ class Hello:
     """
 
     def __init__(self, host: str, *, verify: bool, padded: bool = False) -> None:
-        context = _context(verify=verify, padded=padded)
+        context = _context(os.environ.get("SSL_CERT_FILE", ""), verify=verify, padded=padded)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._speaker = context.wrap_bio(self._in, self._out, server_hostname=host)
         self._step()

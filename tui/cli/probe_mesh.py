@@ -97,7 +97,7 @@ def render(found: Sequence[Result], missing: dict[str, str], tried: int, total: 
 
 def _matrix(found: Sequence[Result], paper: Paper) -> list[str]:
     senders = list(dict.fromkeys(each.vantage for each in found))
-    receivers = list(dict.fromkeys(each.target for each in found))
+    receivers = sorted({each.target for each in found})
     if max(len(senders), len(receivers)) > _WIDEST:
         well = sum(each.tone == "ok" for each in found)
         rows = [[Cell(each.vantage), Cell(each.target), _cell(each, paper)] for each in found if each.tone != "ok"]
