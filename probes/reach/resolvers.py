@@ -1,6 +1,7 @@
 """Whom each vantage asks for names: its own resolvers, CoreDNS by its pods' addresses and by its service's. Pure."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,10 +13,17 @@ from probes.vantage import Vantage
 
 INSIDE: Final = "kubernetes.default.svc.cluster.local"
 """A name that every cluster with the default domain has."""
+COREFILE_PATH: Final = "/api/v1/namespaces/kube-system/configmaps/coredns"
+_KUBERNETES: Final = re.compile(r"^\s*kubernetes\s+([a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?)\.?(?:\s|\{|$)", re.MULTILINE)
+"""The plugin's first zone in a Corefile is the cluster's domain (coredns plugin/kubernetes)."""
 SERVICE_PATH: Final = "/api/v1/namespaces/kube-system/services/kube-dns"
 _COREDNS: Final = 4
 _RESOLVERS: Final = 4
 _LABEL: Final = "kube-dns"
+
+
+class _ConfigMap(msgspec.Struct):
+    data: dict[str, str] = {}
 
 
 class _Spec(msgspec.Struct):
@@ -32,6 +40,16 @@ def service_address(raw: bytes | bytearray) -> str:
         return _address(msgspec.json.decode(raw, type=_Service).spec.cluster_ip)
     except msgspec.DecodeError:
         return ""
+
+
+def inside_name(raw: bytes | bytearray) -> str:
+    """Give a name that the cluster has, by the domain in CoreDNS's ConfigMap, else by the default domain."""
+    try:
+        corefile = msgspec.json.decode(raw, type=_ConfigMap).data.get("Corefile", "")
+    except msgspec.DecodeError:
+        return INSIDE
+    found = _KUBERNETES.search(corefile)
+    return f"kubernetes.default.svc.{found[1]}" if found and not found[1].endswith(".arpa") else INSIDE
 
 
 def nameservers(text: str) -> tuple[str, ...]:
@@ -53,9 +71,9 @@ def coredns(snapshot: Snapshot, service: str) -> list[tuple[str, str]]:
 
 
 def questions(
-    vantage: Vantage, own: Sequence[str], cluster: Sequence[tuple[str, str]], names: Sequence[str]
+    vantage: Vantage, own: Sequence[str], cluster: Sequence[tuple[str, str]], names: Sequence[str], inside: str = INSIDE
 ) -> list[Question]:
-    """Give what a vantage asks: its own resolvers for ``names``, CoreDNS for the cluster's own name too.
+    """Give what a vantage asks: its own resolvers for ``names``, CoreDNS for the cluster's own name ``inside`` too.
 
     From outside the cluster's network CoreDNS cannot be asked.
     """
@@ -64,7 +82,7 @@ def questions(
         # CoreDNS itself: what it asks its service comes back to it by the bridge's hairpin, which no other pod needs.
         cluster = [(address, called) for address, called in cluster if address == vantage.address]
     if vantage.kind in {"node", "pod"}:
-        asked += [Question(address, called, name) for address, called in cluster for name in (INSIDE, *names)]
+        asked += [Question(address, called, name) for address, called in cluster for name in (inside, *names)]
     return asked
 
 

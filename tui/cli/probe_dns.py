@@ -5,14 +5,16 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
-from probes.kube.errors import ApiError
+from probes.kube.errors import ApiError, NotInstalled
 from probes.model.reach import Result, percentile
 from probes.reach.asking import Question, ask
 from probes.reach.dns import question
 from probes.reach.resolvers import (
+    COREFILE_PATH,
     INSIDE,
     SERVICE_PATH,
     coredns,
+    inside_name,
     nameservers,
     own_resolvers,
     questions,
@@ -35,7 +37,8 @@ _NAMES: Final = 4
 async def run(arguments: Arguments, ground: Ground) -> int:
     """Ask, print, and return the verdict as exit status."""
     missing = dict(ground.offered.missing)
-    plan = await _plan(arguments, ground, missing)
+    inside = await _inside(ground, missing)
+    plan = await _plan(arguments, ground, missing, inside)
     total = sum(map(len, plan.values()))
     if not total:
         raise PlaceError("there is nobody to ask: no resolver is known; name a host as target, or use --from node,pod")
@@ -51,11 +54,13 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    found.sort(key=lambda each: each.asked != INSIDE)
+    found.sort(key=lambda each: each.asked != inside)
     return publish(arguments, ground, found, lambda paper: render(found, missing, paper), missing_vantages=missing)
 
 
-async def _plan(arguments: Arguments, ground: Ground, missing: dict[str, str]) -> dict[Vantage, list[Question]]:
+async def _plan(
+    arguments: Arguments, ground: Ground, missing: dict[str, str], inside: str
+) -> dict[Vantage, list[Question]]:
     names = list(dict.fromkeys(arguments.targets or flux_hosts(ground.snapshot)))[:_NAMES]
     for name in names:
         try:
@@ -71,7 +76,7 @@ async def _plan(arguments: Arguments, ground: Ground, missing: dict[str, str]) -
             own = _here(missing)
         elif vantage.kind == "host":
             own = await _there(vantage, missing)
-        plan[vantage] = questions(vantage, own, cluster, names)
+        plan[vantage] = questions(vantage, own, cluster, names, inside)
     return plan
 
 
@@ -81,6 +86,17 @@ async def _service(ground: Ground, missing: dict[str, str]) -> str:
     except ApiError as error:
         missing["kube-dns service"] = str(error)
         return ""
+
+
+async def _inside(ground: Ground, missing: dict[str, str]) -> str:
+    """Give a name that the cluster has: its domain is what CoreDNS serves, usually cluster.local."""
+    try:
+        return inside_name(await ground.wires.api.get(COREFILE_PATH, timeout=5.0))
+    except NotInstalled:  # another CoreDNS than k3s's own
+        return INSIDE
+    except ApiError as error:
+        missing["the cluster's domain"] = f"{error}; cluster.local is taken for it"
+        return INSIDE
 
 
 def _here(missing: dict[str, str]) -> tuple[str, ...]:

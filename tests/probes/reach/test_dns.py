@@ -1,5 +1,7 @@
 """DNS: the datagrams are RFC 1035's, and what comes back is read for what it is."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from probes.model.kube import Pod
 from probes.model.observation import Completed
 from probes.model.snapshot import Snapshot
 from probes.reach.dns import Reply, answer, command, judge, parse, question
-from probes.reach.resolvers import INSIDE, coredns, nameservers, questions, service_address
+from probes.reach.resolvers import INSIDE, coredns, inside_name, nameservers, questions, service_address
 from probes.transports.local import LocalTransport
 from probes.vantage import Vantage
 
@@ -131,3 +133,18 @@ def test_who_asks_whom() -> None:
         ("10.42.0.2", INSIDE),
         ("10.42.0.2", "x.test"),
     }
+
+
+@pytest.mark.parametrize(
+    ("corefile", "name"),
+    [
+        (".:53 {\n    errors\n    kubernetes cluster.local in-addr.arpa ip6.arpa {\n    }\n}\n", INSIDE),
+        (".:53 {\n    kubernetes k8s.example.net in-addr.arpa {\n", "kubernetes.default.svc.k8s.example.net"),
+        (".:53 {\n    kubernetes home.arpa.example. {\n", "kubernetes.default.svc.home.arpa.example"),
+        (".:53 {\n    forward . 1.1.1.1\n}\n", INSIDE),
+    ],
+)
+def test_the_clusters_domain_is_what_coredns_serves(corefile: str, name: str) -> None:
+    """The first zone of the kubernetes plugin is the domain; without one it is the default."""
+    assert inside_name(json.dumps({"data": {"Corefile": corefile}}).encode()) == name
+    assert inside_name(b"{") == inside_name(b'{"data":{}}') == INSIDE
