@@ -5,7 +5,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -79,14 +78,11 @@ def test_the_next_demo_clears_up_after_a_killed_one(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([mine, other])
 
 
-async def test_three_nodes_start_within_half_a_second() -> None:
-    """Starting API, certificates and three SSH servers takes less than 0.5 s; two demos can run side by side."""
-    begin = time.perf_counter()
-    async with LabCluster("healthy") as one:
-        took = time.perf_counter() - begin
-        async with LabCluster("healthy") as other:
-            assert one.port != other.port
-    assert took < 0.5
+async def test_two_demos_run_side_by_side() -> None:
+    """Each demo cluster has ports and files of its own."""
+    async with LabCluster("healthy") as one, LabCluster("healthy") as other:
+        assert not {one.port, *one.ports.values()} & {other.port, *other.ports.values()}
+        assert one.folder != other.folder
 
 
 def test_listing_incidents_imports_no_server() -> None:
