@@ -3,8 +3,10 @@
 import pytest
 
 from probes.model.network import FdbEntry, Link, Neighbor, NetConf, Route, UdpSocket, Vxlan
+from probes.model.peers import Leg, Peer
 from probes.rules.diagnose import diagnose
 from probes.rules.finding import Severity
+from probes.rules.peering import describe_peer
 from tests.probes.rules.overlays import (
     World,
     add_link,
@@ -212,3 +214,58 @@ def test_every_finding_can_be_checked() -> None:
             assert all(quote.source and quote.excerpt and quote.vantage for quote in finding.evidence), finding.code
             if finding.code != "peer-unreachable":
                 assert finding.evidence, finding.code
+
+
+def _quoted(world: World, code: str) -> list[str]:
+    """List the excerpts that a finding of a world has for its evidence."""
+    (finding,) = [f for f in flat(diagnose(world(healthy())).findings) if f.code == code]
+    return [quote.excerpt for quote in finding.evidence]
+
+
+def test_what_is_wrong_with_a_peer_in_one_phrase() -> None:
+    """What lacks is told with what was expected, what is wrong also with what was found; the rest is not told."""
+    right, wrong = Leg("ok", "via a", "via a"), Leg("wrong", "via a", "via b")
+    peer = Peer("x", "samwise", "inet", right, wrong, Leg("missing", "m dst h"))
+    assert describe_peer(peer) == (
+        "to samwise: neighbour wrong (expected via a, found via b), FDB missing (expected m dst h)"
+    )
+    direct = Peer("x", "samwise", "inet", Leg("unknown", "via a"), Leg("not-needed"), Leg("not-needed"))
+    assert describe_peer(direct) == "to samwise: route unknown (expected via a)"
+
+
+def test_a_device_without_peers_quotes_what_is_left() -> None:
+    """A whole FDB is the mark of a device that was down; after a device was made anew some entries may be there."""
+    down_and_up = _quoted(facts(S, routes=(), neighbors=()), "vxlan-peerless")
+    assert down_and_up[0] == "0 routes, 0 neighbours; the FDB is whole, as after 'ip link set down; up'"
+    assert down_and_up[1] == (
+        "to boromir: route missing (expected via 10.42.0.0 dev flannel.1), neighbour missing "
+        "(expected lladdr 12:c6:65:89:b4:00 PERMANENT)"
+    )
+    anew = _quoted(both(facts(S, routes=(), neighbors=()), _drop("fdb", mac=mac(0))), "vxlan-peerless")
+    assert anew[0] == "0 routes, 0 neighbours; 1 FDB entries are left"
+
+
+def test_an_old_mac_quotes_what_still_has_it() -> None:
+    """Where the FDB has no entry for the new MAC it is as old as the neighbour, and quoted as well."""
+    neighbour = "to boromir: expected lladdr 12:c6:65:89:b4:00 PERMANENT; found lladdr 02:00:00:00:00:99 PERMANENT"
+    entry = Neighbor("10.42.0.0", "flannel.1", OLD, ("PERMANENT",))
+    old = facts(S, neighbors=(entry, Neighbor("10.42.2.0", "flannel.1", mac(2), ("PERMANENT",))))
+    assert _quoted(old, "peer-mac-stale") == [neighbour]
+    gone = both(old, _drop("fdb", mac=mac(0)))
+    assert _quoted(gone, "peer-mac-stale") == [
+        neighbour,
+        "to boromir: expected 12:c6:65:89:b4:00 dst 192.0.2.11; found none",
+    ]
+
+
+def test_who_sends_in_vain_is_quoted_by_the_icmp_they_get() -> None:
+    """The others' counters are quoted where they count, and never the node's own."""
+    counting = both(
+        unlink(S, "flannel.1"),
+        facts("boromir", counters={"IcmpInDestUnreachs": 17}),
+        facts("theoden", counters={"IcmpInDestUnreachs": 0}),
+        facts(S, counters={"IcmpInDestUnreachs": 5}),
+    )
+    said = ["IcmpInDestUnreachs 17 since boot: a closed port answers every packet so"]
+    assert _quoted(counting, "peer-unreachable") == said
+    assert _quoted(unlink(S, "flannel.1"), "peer-unreachable") == []
