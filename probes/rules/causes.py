@@ -18,6 +18,7 @@ from probes.rules.dns import COREDNS
 from probes.rules.facts import OVERLAY, node_ref
 from probes.rules.finding import Finding
 from probes.rules.images import EGRESS
+from probes.rules.outside import is_outside
 from probes.rules.peering import CUTTING
 from probes.rules.places import Places, controller_of
 from probes.rules.workloads import deployment_of
@@ -33,6 +34,8 @@ class Scene(msgspec.Struct, frozen=True):
     secrets: Mapping[str, SecretObject] = {}
     api: tuple[str, ...] = ()
     """The nodes that the API's address may lead to."""
+    half_changed: frozenset[str] = frozenset()
+    """The nodes on which an MTU was changed in some places and not in others."""
 
 
 Where = Callable[[Finding, Scene], Iterable[ObjectRef]]
@@ -57,6 +60,16 @@ def _there(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
 
 def _overlay(_effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
     return (OVERLAY,)
+
+
+def _half_changed(effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
+    """Name the overlay, for a node on which an MTU was changed in some places and not in others."""
+    return (OVERLAY,) if effect.subject.name in scene.half_changed else ()
+
+
+def _shared_way(effect: Finding, _scene: Scene) -> Iterable[ObjectRef]:
+    """Name the way out, if what the effect quotes complains of the way to a host outside."""
+    return (EGRESS,) if any(is_outside(quote.excerpt) for quote in effect.evidence) else ()
 
 
 def _api(_effect: Finding, scene: Scene) -> Iterable[ObjectRef]:
@@ -196,6 +209,12 @@ _TRANSFERS: Final = (
     *("image-pull-timeout", "image-pull-broken-off", "secret-store-timeout", "flux-oci-pull", "flux-chart-pull"),
 )
 """What a bad way out does to those that fetch from outside."""
+_OUTSIDE: Final = (
+    *("image-pull-timeout", "image-pull-broken-off", "image-pull-unreachable", "secret-store-timeout"),
+    *("flux-connect-timeout", "flux-no-route", "flux-tls-stall", "flux-fetch-stalled", "flux-fetch-timeout"),
+    *("secret-store-unreachable", "secret-degraded", "secret-outage"),
+)
+"""What the way to hosts outside may do."""
 _STORES: Final = tuple(code for code in RANK if code.startswith("secret-store-") and code != "secret-store-unproven")
 _BY_SOURCE: Final = ("flux-source-no-artifact", "flux-dependency-not-ready", "flux-stale")
 
@@ -230,6 +249,15 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("overlay-exceeds-underlay",), ("fragments-lost",), _here),
     *_edges(("subnet-env-edited",), ("subnet-env-mtu-differs", "pod-mtu-mixed", "pod-mtu-stale"), _here),
     *_edges(("subnet-env-mtu-differs",), ("pod-mtu-mixed", "pod-mtu-stale"), _here),
+    *_edges(
+        ("mtu-half-changed",),
+        (
+            *("flannel-mtu-mismatch", "overlay-exceeds-underlay", "subnet-env-mtu-differs", "subnet-env-edited"),
+            *("pod-mtu-mixed", "pod-mtu-stale", "subnet-env-stale-copy", "fragments-lost"),
+        ),
+        _half_changed,
+    ),
+    *_edges(("mtu-half-changed",), ("uplink-mtu-differs", "flannel-mtu-differs", "host-gw-possible"), _overlay),
     *_edges(("flannel-mtu-mismatch",), ("flannel-mtu-differs",), _there),
     *_edges(("uplink-mtu-differs",), ("flannel-mtu-differs",), _overlay),
     *_edges(("flannel-mtu-mismatch", "overlay-exceeds-underlay"), ("flux-artifact-unreachable",), _artifact_path),
@@ -248,10 +276,11 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(_CROSSING, ("flux-source-dns", "flux-webhook-timeout", "fragments-lost"), _overlay),
     *_edges(("egress-mtu-blackhole",), ("mss-clamp-missing", "mss-clamp-useless"), _here),
     *_edges(("egress-mtu-blackhole", "egress-loss"), ("egress-worse-than-host", "http2-broken"), _way_out),
-    *_edges(_WAY_OUT, (*_TRANSFERS, "mtu-headroom"), _way_out),
+    *_edges(_WAY_OUT, (*_TRANSFERS, "mtu-headroom", "outside-failing"), _way_out),
     *_edges(("conntrack-full",), _ON_THE_WAY, _there),
     *_edges(_FLUX_FAILURES, _BY_SOURCE, _upstream),
     *_edges(_STORES, ("secret-outage", "secret-degraded", "secret-not-ready"), _store),
+    *_edges(("outside-failing",), _OUTSIDE, _shared_way),
 )
 """Every relation there is; an earlier one is preferred."""
 

@@ -58,6 +58,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
         "peer-unreachable",
     ),
     "mtu": (
+        "mtu-half-changed",
         "uplink-mtu-differs",
         "flannel-mtu-mismatch",
         "overlay-exceeds-underlay",
@@ -97,6 +98,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
         "coredns-not-ready",
         "cluster-dns-unanswered",
     ),
+    "outside": ("outside-failing",),
     "images": (
         "image-name-invalid",
         "image-never-pull",

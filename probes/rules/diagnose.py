@@ -20,7 +20,8 @@ from probes.rules.flannel import judge_backends, judge_direct
 from probes.rules.flux import judge_flux
 from probes.rules.images import judge_pulls
 from probes.rules.k3s import judge_leases, judge_servers
-from probes.rules.mtu import judge_cluster_mtu, judge_headroom
+from probes.rules.mtu import judge_cluster_mtu, judge_half_changed, judge_headroom
+from probes.rules.outside import judge_outside
 from probes.rules.peering import CUTTING, judge_directions
 from probes.rules.places import Places, changed_pods, keeps_places, places_of
 from probes.rules.resolvers import judge_agreement
@@ -96,11 +97,13 @@ def _judge(summed: Diagnosis, advice: Advice) -> tuple[Finding, ...]:
         *summed.published,
         *_judge_cluster(summed, amiss, advice.headroom if stalls else 0),
         *objects,
+        *judge_outside(objects),
     ]
     found += judge_probes(snapshot, found)
     found += judge_lookups(found, places, snapshot.source(f"{KUBE}pods").at)
     servers = tuple(name for name, _ in takewhile(lambda item: item[1].summary.role == "server", views.items()))
-    scene = Scene(places, snapshot.flux, servers, snapshot.secrets, api_servers(snapshot))
+    halves = frozenset(name for finding in found if finding.code == "mtu-half-changed" for name in finding.about)
+    scene = Scene(places, snapshot.flux, servers, snapshot.secrets, api_servers(snapshot), halves)
     return fold_causes([_with_runbooks(finding, advice) for finding in found], scene)
 
 
@@ -125,6 +128,7 @@ def _judge_cluster(summed: Diagnosis, amiss: Mapping[str, NodeView], headroom: i
     yield from judge_leases(snapshot, views)
     yield from judge_directions(snapshot, views, amiss)
     yield from judge_cluster_mtu(views)
+    yield from judge_half_changed(amiss)
     if headroom:
         yield from judge_headroom(views, headroom)
     if any(finding.code == "overlay-exceeds-underlay" for view in amiss.values() for finding in view.findings):

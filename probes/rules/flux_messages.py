@@ -22,8 +22,9 @@ SLEEPS: Final = (
 )
 _FROM_A_POD: Final = (
     "Try the stages one by one from a pod on the controller's node: name, TCP, TLS, a large download. Small requests "
-    "that succeed (curl -I, nc, ping) prove nothing about large ones. Pods reach the internet by the uplink, not by "
-    "flannel.1: its MTU alone does not break this."
+    "that succeed (curl -I, nc, ping) prove nothing about large ones. HTTPS or SSH, HTTP/1.1 or HTTP/2 make no "
+    "difference: TCP cuts all of them into segments of one size. Pods reach the internet by the uplink, not by "
+    "flannel.1: its MTU alone does not break this, and neither does the case of letters in a GitHub URL."
 )
 
 

@@ -6,7 +6,7 @@ start. So a restart after a change of the hosts' MTU makes the two differ, and r
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from probes.model.network import Link, NodeNetwork, PodNetns, SubnetEnv
@@ -180,6 +180,56 @@ def judge_cluster_mtu(views: Mapping[str, NodeView]) -> Iterator[Finding]:
         yield from _differing(views, "uplink-mtu-differs", "uplinks", _uplinks(views))
     if len({view.summary.overlay_mtu for view in views.values()}) > 1:
         yield from _differing(views, "flannel-mtu-differs", "VXLAN devices", _overlays(views))
+
+
+def judge_half_changed(amiss: Mapping[str, NodeView]) -> Iterator[Finding]:
+    """Judge whether somebody changes the MTU of several nodes by hand, and not all that it takes.
+
+    ``amiss``: the nodes of which something was found.
+    """
+    edited = {
+        name: view
+        for name, view in sorted(amiss.items())
+        if any(f.code == "subnet-env-edited" and f.severity is not Severity.NOTE for f in view.findings)
+    }
+    if len(edited) < _SEVERAL:
+        return
+    names = list(edited)
+    rows = [view.summary for view in edited.values()]
+    uplinks, devices = _sizes(row.uplink_mtu for row in rows), _sizes(row.overlay_mtu for row in rows)
+    envs, pods = _sizes(row.subnet_env_mtu for row in rows), _sizes(mtu for row in rows for mtu in row.pod_mtus)
+    seen = [
+        Evidence(
+            "ip link; cat /run/flannel/subnet.env",
+            f"{row.uplink} {row.uplink_mtu}, {row.overlay} {row.overlay_mtu}, subnet.env {row.subnet_env_mtu}, "
+            f"cni0 {row.cni0_mtu}, pods {_sizes(row.pod_mtus)}",
+            row.name,
+            row.seen_at,
+        )
+        for row in rows[:MOST_EVIDENCE]
+    ]
+    yield Finding(
+        "mtu-half-changed",
+        Severity.WARNING,
+        OVERLAY,
+        f"an MTU was changed by hand on {listed(names)} and not in all places: uplinks {uplinks}, {rows[0].overlay} "
+        f"{devices}, subnet.env {envs}, pods {pods}",
+        tuple(seen),
+        "on every node subnet.env, the VXLAN device and all pods show one number",
+        detail=f"Running pods keep their MTU whatever subnet.env and cni0 say, and flannel keeps {rows[0].overlay} as "
+        "it is: a restart of k3s alone, on however many nodes, repairs neither. On each node: ip link set the device "
+        "to the uplink's MTU less what the tunnel takes, restart k3s so that subnet.env agrees, recreate the pods. It "
+        "does not break fetches from the internet: pods reach that by the uplink, without VXLAN.",
+        about=tuple(names),
+    )
+
+
+_SEVERAL: Final = 2
+"""Nodes from which on something is told once of all of them."""
+
+
+def _sizes(mtus: Iterable[int | None]) -> str:
+    return " and ".join(str(mtu) for mtu in sorted({mtu for mtu in mtus if mtu is not None})) or "unknown"
 
 
 def _uplinks(views: Mapping[str, NodeView]) -> dict[str, int]:
