@@ -5,7 +5,7 @@ import sys
 import time
 from importlib.util import find_spec
 
-BENCHES = ("startup", "status", "fanout", "decode", "diagnosis", "table", "tui", "fault_to_pixel")
+BENCHES = ("startup", "status", "fanout", "decode", "diagnosis", "table", "tui", "fault_to_pixel", "probes")
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from tests.testbed import topology
 from tests.testbed.cluster import Testbed
@@ -39,20 +40,57 @@ async def _stall(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) ->
         pass
 
 
+async def _head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *lines: str) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write("\r\n".join(["HTTP/1.1 " + lines[0], *lines[1:], "", ""]).encode())
+    await writer.drain()
+
+
+async def _trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Promise a body, and send a byte of it now and then, for ever."""
+    await _head(reader, writer, "200 OK", "Content-Length: 1000000")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
+async def _circle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send everybody back to where they came from."""
+    await _head(reader, writer, "302 Found", "Location: /", "Content-Length: 0", "Connection: close")
+
+
+async def _huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send ten gigabytes, whatever was asked for."""
+    await _head(reader, writer, "200 OK", "Content-Length: 10000000000")
+    for _ in range(10_000_000_000 // len(BODY)):
+        writer.write(BODY)
+        await writer.drain()
+
+
+_ANSWERS: Final = {
+    "h2-reset": _h2_reset,
+    "stall": _stall,
+    "trickle": _trickle,
+    "circle": _circle,
+    "huge": _huge,
+}
+
+
 async def _serve(kind: str, port: int, certificate: str, key: str) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await (_h2_reset if kind == "h2-reset" else _stall)(reader, writer)
+            await _ANSWERS[kind](reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
 
     context = None
-    if kind == "h2-reset":
+    if kind != "stall":
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
-        context.set_alpn_protocols(["h2", "http/1.1"])
+        context.set_alpn_protocols(["h2", "http/1.1"] if kind == "h2-reset" else ["http/1.1"])
     server = await asyncio.start_server(answer, ADDRESS, port, ssl=context)
     print("ready", flush=True)
     async with server:
