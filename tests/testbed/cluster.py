@@ -103,6 +103,7 @@ class Testbed:
         plane.start_all()
         assembly.boot(machines, self.folder, self.lease_seconds)
         plane.wait_ready(self.kubeconfig_of("admin"))
+        plane.start("controllers")  # it gives up for good where the API takes longer than ten seconds
         assembly.seed(plane, self.folder)
         for name in self._names:
             machines.wait_listening(name, 22)

@@ -62,10 +62,10 @@ class Plane:
         return f"https://{self.server.address}:6443"
 
     def start_all(self) -> None:
-        """Start the three; the caller waits with `wait_ready`."""
+        """Start etcd and the API; the caller waits with `wait_ready`, and starts what needs both then."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "audit-policy.yaml").write_text(AUDIT_POLICY)
-        for name in ("etcd", "apiserver", "controllers"):
+        for name in ("etcd", "apiserver"):
             self.start(name)
 
     def start(self, name: str) -> None:

@@ -38,7 +38,7 @@ class Operator:
         (self.home / f"config/underlay/runbooks/{name}.yaml").write_text(text)
 
     def line(self, command: str, *argv: str, die: str = "") -> list[str]:
-        where = ("--kubeconfig", str(self.bed.kubeconfig), "--ssh-config", str(self.bed.ssh_config))
+        where = ("--kubeconfig", str(self.bed.kubeconfig), "--ssh-config", str(self.bed.ssh_config), "--timeout", "30s")
         spec = json.dumps({"times": dict(self.times), "die": die})
         inner = [sys.executable, "-m", "tests.testbed.repair_process", spec, command, *where, *argv]
         return self.bed.operator_command(inner)

@@ -1,9 +1,10 @@
 """Repairs on a real cluster: each action exactly once whatever dies, and nothing left behind.
 
-Takes about four minutes: every line of it is a run against real systemd, sshd, kernel and API.
+Takes about five minutes: every line of it is a run against real systemd, sshd, kernel and API.
 """
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,7 +190,7 @@ def test_two_operators_at_once(testbed: Testbed, operator: Operator, tmp_path: P
         assert f"{held_by} " in " ".join(refused.stdout.split()), refused.stdout
         running.process.kill()
     done = other.run("run", "quick", "--node", "theoden", "--unlock", CONTEXT, answers="y\ntheoden\n")
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
     assert grown(testbed, before) == {"theoden": 1}
     assert operator.run("runs", "abort", held_by, "--unlock", CONTEXT).returncode == 1
 
@@ -219,3 +220,112 @@ def test_a_plan_by_hand_is_the_same(testbed: Testbed, operator: Operator) -> Non
             testbed.operator(("sh", "-c", typed))
     assert grown(testbed, before) == {"samwise": 1}
     assert invocation(testbed, "samwise") != was
+
+
+SERVE = """
+import socket
+listening = socket.create_server(("", 7007))
+peer, _ = listening.accept()
+while data := peer.recv(65536):
+    peer.sendall(data)
+"""
+TALK = """
+import socket, sys, time
+wire = socket.create_connection((sys.argv[1], 7007), timeout=20)
+wire.settimeout(20)
+began, rounds, longest = time.monotonic(), 0, 0.0
+print("talking", flush=True)
+while not (rounds % 20 == 0 and sys.stdin in __import__("select").select([sys.stdin], [], [], 0)[0]):
+    sent = time.monotonic()
+    wire.sendall(b"x" * 1000)
+    got = 0
+    while got < 1000:
+        data = wire.recv(65536)
+        if not data:
+            sys.exit("the connection ended")
+        got += len(data)
+    longest = max(longest, time.monotonic() - sent)
+    rounds += 1
+    time.sleep(0.02)
+print(rounds, round(longest, 3), flush=True)
+"""
+
+
+def test_connections_of_pods_survive_a_rolling_restart(testbed: Testbed, operator: Operator) -> None:
+    """One TCP connection between pods of two nodes carries on through the restart of both and of the server."""
+    pods = {name: testbed.run_on(name, ("ls", "/run/netns")).stdout.split()[0] for name in AGENTS}
+    shown = testbed.run_on("theoden", ("ip", "-n", pods["theoden"], "-j", "addr", "show", "dev", "eth0")).stdout
+    address = next(each["local"] for each in json.loads(shown)[0]["addr_info"] if each["family"] == "inet")
+
+    def inside(node: str, text: str, *argv: str) -> "subprocess.Popen[str]":
+        command = ("ip", "netns", "exec", pods[node], "python3", "-c", text, *argv)
+        line = testbed.machines.inside(node, command)
+        return subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    with inside("theoden", SERVE) as serving:
+        listens = ("ip", "netns", "exec", pods["theoden"], "ss", "-Hltn", "sport", "=", ":7007")
+        wait(lambda: "7007" in testbed.run_on("theoden", listens).stdout, "the pod to listen")
+        with inside("samwise", TALK, address) as talking:
+            assert talking.stdout is not None
+            assert talking.stdout.readline() == "talking\n"
+            everybody = ",".join((*AGENTS, "boromir"))
+            done = operator.run(
+                *("run", "quick", "--node", everybody, "--unlock", CONTEXT),
+                answers="testbed\nsamwise\ntheoden\nboromir\n",
+            )
+            said, _ = talking.communicate("enough\n", timeout=30)
+        serving.kill()
+    assert done.returncode == 0, done.stdout + done.stderr
+    rounds, longest = said.split()
+    assert int(rounds) > 100, said
+    assert float(longest) < 5, said
+
+
+KURED = """\
+---
+{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: kured, namespace: kube-system, annotations:
+{weave.works/kured-node-lock: '{"nodeID":"theoden"}'}}, spec: {selector: {matchLabels: {a: b}}, template:
+{metadata: {labels: {a: b}}, spec: {nodeSelector: {no: where}, containers: [{name: a, image: b}]}}}}
+"""
+PLANS = """\
+---
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: plans.upgrade.cattle.io}, spec:
+{group: upgrade.cattle.io, scope: Namespaced, names: {kind: Plan, plural: plans, singular: plan}, versions:
+[{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object,
+x-kubernetes-preserve-unknown-fields: true}}}]}}
+"""
+PLAN = """\
+---
+{apiVersion: upgrade.cattle.io/v1, kind: Plan, metadata: {name: k3s, namespace: kube-system}, status:
+{applying: [samwise]}}
+"""
+
+
+def test_who_else_is_rolling_is_not_disturbed(testbed: Testbed, operator: Operator, tmp_path: Path) -> None:
+    """kured's lock, or a Plan that system-upgrade-controller applies: refused, with who and where, before anything."""
+    argv = ("run", "quick", "--node", "samwise", "--unlock", CONTEXT)
+    before, began = counts(testbed), time.time()
+    kured, plans, plan = (tmp_path / name for name in ("kured.yaml", "plans.yaml", "plan.yaml"))
+    for file, text in ((kured, KURED), (plans, PLANS), (plan, PLAN)):
+        file.write_text(text)
+
+    def applied(file: Path) -> None:
+        wait(lambda: testbed.kubectl("apply", "-f", str(file), check=False).returncode == 0, f"{file.name} is there")
+
+    for files, sentence in (
+        ((kured,), "kured holds its lock for theoden"),
+        ((plans, plan), "applying kube-system/k3s on samwise"),
+    ):
+        try:
+            for file in files:
+                applied(file)
+            done = operator.run(*argv, answers="y\nsamwise\n")
+        finally:
+            for file in reversed(files):
+                testbed.kubectl("delete", "-f", str(file), "--ignore-not-found", check=False)
+        assert done.returncode == 3, done.stdout
+        assert sentence in " ".join(done.stdout.split())
+    assert grown(testbed, before) == {}
+    assert writes(testbed, began) == []
