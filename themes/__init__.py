@@ -29,6 +29,7 @@ TONES: Final = (
     "sparkline",
     "header",
     "selection",
+    "unlocked",
 )
 ATTRIBUTES: Final = ("bold", "dim", "italic", "underline", "reverse", "strike")
 _STYLE_WORDS: Final = (*ATTRIBUTES, "b", "d", "i", "u", "r", "none", "not")

@@ -25,10 +25,12 @@ from tui import commands
 from tui.defects import admit
 from tui.format import UNICODE, Glyphs
 from tui.remembered import Remembered, keep
+from tui.repairs import Repairs
 from tui.screens import OVERVIEW, Entry, find, make, screen_of
-from tui.screens.base import LiveApp, LiveScreen, Reads
+from tui.screens.base import LiveScreen, Reads
 from tui.trail import Place, Trail
 from tui.widgets.bars import PlainBars
+from tui.wizards.host import WizardApp
 
 Publish = Callable[[Snapshot], None]
 FRAME: Final = 0.1
@@ -53,7 +55,7 @@ class CannotStart(Exception):
     """There is no cluster to observe; its text is one sentence for the operator."""
 
 
-class UnderlayApp(LiveApp):
+class UnderlayApp(WizardApp):
     """One cluster, live; nothing that happens to it ends the app."""
 
     TITLE = "underlay"
@@ -68,6 +70,7 @@ class UnderlayApp(LiveApp):
         follow: Callable[[Publish], Awaitable[None]],
         *,
         reads: Reads | None = None,
+        repairs: Repairs | None = None,
         collect: Callable[[], None] | None = None,
         context: str = "",
         only: Collection[str] = (),
@@ -90,7 +93,7 @@ class UnderlayApp(LiveApp):
         wanted = themes.choose(asked, environ)
         self._notices = [*notices, *([f"there is no theme {theme}"] if theme and asked == remembered.theme else [])]
         self._defaults = {k: v for k, v in palette[themes.DEFAULT].variables.items() if k.startswith("tone-")}
-        super().__init__(glyphs=glyphs, reads=reads, ansi_color=palette[wanted].ansi)
+        super().__init__(glyphs=glyphs, reads=reads, repairs=repairs, ansi_color=palette[wanted].ansi)
         for each in palette.values():
             self.register_theme(each)
         self.theme = wanted
@@ -212,6 +215,15 @@ class UnderlayApp(LiveApp):
         if entry is not None:
             self._show(Place(entry.name, ref), entry)
 
+    def choose(self, ref: ObjectRef | None, code: str) -> None:
+        """Show the runbooks for a finding or an object."""
+        from tui.screens.runbooks import RunbooksScreen  # noqa: PLC0415 - imported when it is opened
+
+        screen = RunbooksScreen(ref, code)
+        screen.entry = "runbooks"
+        self._trail.visit(Place("runbooks", ref))
+        self.push_screen(screen)
+
     def _show(self, place: Place, entry: Entry) -> None:
         self._trail.visit(place)
         if entry is OVERVIEW:
@@ -228,11 +240,11 @@ class UnderlayApp(LiveApp):
     def leave(self) -> None:
         """Go back to the screen beneath; from the lowest one, end underlay."""
         if len(self.screen_stack) == 1:
-            self.exit(0)
+            self.quit()
             return
         self.pop_screen()
         beneath = self.screen
-        if isinstance(beneath, LiveScreen):
+        if isinstance(beneath, LiveScreen) and beneath.entry:
             self._trail.visit(Place(beneath.entry, beneath.ref))
 
     def step(self, places: int) -> None:
@@ -269,4 +281,8 @@ class UnderlayApp(LiveApp):
 
     def complete(self, text: str) -> str:
         """Complete what was typed after ``:``."""
-        return commands.complete(text, sorted(name.removeprefix("underlay-") for name in self.available_themes))
+        return commands.complete(
+            text,
+            sorted(name.removeprefix("underlay-") for name in self.available_themes),
+            repairs=self.repairs is not None,
+        )

@@ -25,21 +25,27 @@ _OWN: Final = (
     Command("theme", "choose a theme: theme NAME", ("skin",)),
     Command("faults", "only what is not as it should be", ("unhealthy",)),
     Command("refresh", "ask every source again, now"),
-    Command("readonly", "whether anything can be changed from here"),
+    Command("readonly", "whether anything can be changed from here; locks it again"),
     Command("help", "every key that works here", ("h", "keys", "?")),
     Command("back", "back to where you were"),
     Command("quit", "end underlay", ("q", "q!", "exit")),
 )
+_REPAIRS: Final = (
+    Command("write", "unlock writing: write CONTEXT", ("unlock",)),
+    Command("run", "the run that is under way, or that ended last"),
+)
+"""What works only where something can be repaired."""
 
 
-def commands() -> Iterator[Command]:
-    """List every command that works: screens, then the rest."""
+def commands(*, repairs: bool = False) -> Iterator[Command]:
+    """List every command that works: screens, then the rest; ``repairs`` tells whether something can be repaired."""
     for entry in entries():
-        yield Command(entry.name, entry.title, entry.aliases)
-    yield from _OWN
+        if entry.typed and (repairs or not entry.repairs):
+            yield Command(entry.name, entry.title, entry.aliases)
+    yield from (*_OWN, *(_REPAIRS if repairs else ()))
 
 
-def complete(text: str, themes: list[str]) -> str:
+def complete(text: str, themes: list[str], *, repairs: bool = False) -> str:
     """Complete what was typed: a command's name, or the name of a theme; empty where nothing fits."""
     word, blank, rest = text.partition(" ")
     if not text:
@@ -50,7 +56,7 @@ def complete(text: str, themes: list[str]) -> str:
         if word not in {"theme", "skin"} or not rest:
             return ""
         return next((f"{word} {name}" for name in themes if name.startswith(rest) and name != rest), "")
-    names = [name for command in commands() for name in (command.name, *command.aliases)]
+    names = [name for command in commands(repairs=repairs) for name in (command.name, *command.aliases)]
     return next((name for name in names if name.startswith(text) and name != text), "")
 
 
@@ -59,17 +65,17 @@ def run(app: LiveApp, text: str) -> str:
     word, _, rest = text.strip().removeprefix(":").partition(" ")
     rest = rest.strip()
     screen = app.screen
-    match _own(word):
+    match _own(word, repairs=app.repairs is not None):
         case "":
             return _go(app, word, rest)
+        case "write" | "run" | "readonly" as name:
+            return _repairs(app, name, rest)
         case "quit":
-            app.exit(0)
+            app.quit()
         case "back":
             app.step(-1)
         case "refresh":
             app.collect_now()
-        case "readonly":
-            return "This underlay only reads: it has no code that changes a cluster."
         case "theme":
             return _theme(app, rest)
         case "help" if isinstance(screen, LiveScreen):
@@ -79,15 +85,38 @@ def run(app: LiveApp, text: str) -> str:
     return ""
 
 
-def _own(word: str) -> str:
-    return next((command.name for command in _OWN if word == command.name or word in command.aliases), "")
+def _own(word: str, *, repairs: bool) -> str:
+    known = (*_OWN, *(_REPAIRS if repairs else ()))
+    return next((command.name for command in known if word == command.name or word in command.aliases), "")
+
+
+def _repairs(app: LiveApp, name: str, rest: str) -> str:
+    """Do what is about writing."""
+    if app.repairs is None:
+        return "This underlay only reads: it has no code that changes a cluster."
+    if name == "readonly":
+        return app.lock() or "Nothing is written; :write unlocks it."
+    if name == "write":
+        return _write(app, rest)
+    app.show_run()
+    return ""
+
+
+def _write(app: LiveApp, typed: str) -> str:
+    """Unlock writing to the cluster whose context was typed: by its name, so that it is the one that was meant."""
+    context = app.diagnosis.snapshot.context
+    if app.unlocked:
+        return f"Writing to {context} is unlocked; :readonly locks it."
+    if not typed:
+        return f"Type :write {context} to unlock writing to it."
+    return app.unlock(typed)
 
 
 def _go(app: LiveApp, word: str, rest: str) -> str:
     if not word:
         return ""
     entry = find(word)
-    if entry is None:
+    if entry is None or not entry.typed or (entry.repairs and app.repairs is None):
         return f"There is no :{word}; ? lists what there is."
     screen = app.screen
     subject = screen.subject() if isinstance(screen, LiveScreen) else None
@@ -131,16 +160,19 @@ class Commands(Provider):
 
     async def discover(self) -> Hits:
         """Offer everything."""
-        for command in commands():
+        for command in self._commands():
             yield DiscoveryHit(command.name, partial(self._run, command.name), help=command.says)
 
     async def search(self, query: str) -> Hits:
         """Offer what was asked for."""
         matcher = self.matcher(query)
-        for command in commands():
+        for command in self._commands():
             said = f"{command.name}: {command.says}"
             if (score := matcher.match(said)) > 0:
                 yield Hit(score, matcher.highlight(said), partial(self._run, command.name))
+
+    def _commands(self) -> Iterator[Command]:
+        return commands(repairs=isinstance(self.app, LiveApp) and self.app.repairs is not None)
 
     def _run(self, name: str) -> None:
         app = self.app

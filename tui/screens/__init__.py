@@ -26,6 +26,10 @@ class Entry(NamedTuple):
     """The kinds of object that ``open`` shows here."""
     needs_subject: bool = False
     """It is nothing without an object; ``:`` gives it the one under the cursor."""
+    repairs: bool = False
+    """It is of repairs, and there only where something can be repaired."""
+    typed: bool = True
+    """Whether ``:`` knows it; it is gone to from another screen in any case."""
 
 
 OVERVIEW: Final = Entry(
@@ -39,6 +43,19 @@ CATALOG: Final = (
     Entry("findings", "Findings with their evidence", "findings", "FindingsScreen", ("problems", "fi"), ("Finding",)),
     Entry("explain", "What a finding means", "text", "ExplainScreen", (), ("Code",), needs_subject=True),
     Entry("events", "What changed, and image pulls", "events", "EventsScreen", ("ev", "changes", "images")),
+    Entry("runbooks", "What can be repaired, and how", "runbooks", "RunbooksScreen", ("rb",), repairs=True),
+    Entry("runs", "Runs there were, to read or to go on with", "runs", "RunsScreen", repairs=True),
+    Entry(
+        "report",
+        "The whole of a run",
+        "runs",
+        "ReportScreen",
+        (),
+        ("Run",),
+        needs_subject=True,
+        repairs=True,
+        typed=False,
+    ),
     Entry("describe", "All that is known of an object", "text", "DescribeScreen", ("d",), needs_subject=True),
     Entry("yaml", "An object as the API has it", "text", "YamlScreen", ("y",), needs_subject=True),
     Entry("journal", "The journal of a node's unit", "text", "JournalScreen", ("logs", "l"), needs_subject=True),

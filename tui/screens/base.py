@@ -21,9 +21,10 @@ from tui import clipboard
 from tui.chronicle import Chronicle
 from tui.format import UNICODE, Glyphs
 from tui.remembered import Remembered
+from tui.repairs import Repairs
+from tui.screens.repairing import RepairingApp
 from tui.widgets.filter import BadFilter, parse_filter
 from tui.widgets.header import Header
-from tui.widgets.inorder import InOrderApp
 from tui.widgets.pane import Pane
 from tui.widgets.prompt import Prompt
 from tui.widgets.sparkline import History
@@ -43,7 +44,7 @@ class Reads(Protocol):
         """Give the last lines of the journal of a node's k3s unit, oldest first; raises ReadFailed."""
 
 
-class LiveApp(InOrderApp):
+class LiveApp(RepairingApp):
     """What a screen may ask of the App that shows it."""
 
     diagnosis: reactive[Diagnosis] = reactive(Diagnosis(Snapshot()), repaint=False, init=False)
@@ -54,10 +55,11 @@ class LiveApp(InOrderApp):
         *,
         glyphs: Glyphs = UNICODE,
         reads: Reads | None = None,
+        repairs: Repairs | None = None,
         clock: Callable[[], float] = time.time,
         ansi_color: bool | None = None,
     ) -> None:
-        super().__init__(ansi_color=ansi_color)
+        super().__init__(repairs=repairs, ansi_color=ansi_color)
         self.glyphs = glyphs
         self.reads = reads
         self.clock = clock
@@ -83,6 +85,12 @@ class LiveApp(InOrderApp):
     def since(self) -> Mapping[tuple[str, ObjectRef], float]:
         """When a finding was first seen, by code and subject: it began then or before."""
         return self.chronicle.since
+
+    def head(self) -> None:
+        """Let the header of the screen in front say how things are; there is none while underlay ends."""
+        front = self.screen_stack[-1] if self.screen_stack else None
+        if isinstance(front, LiveScreen):
+            front.head()
 
     def open(self, ref: ObjectRef) -> None:
         """Show an object on the screen that its kind has."""
@@ -126,6 +134,7 @@ class LiveScreen(Screen[None]):
     LiveScreen { background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "repair", "Repair", id="repair", tooltip="The runbooks that fix it, or the run under way"),
         Binding("e", "explain", "Explain", id="explain", tooltip="What the finding means, how to verify and repair it"),
         Binding(
             "slash", "prompt('/')", "Filter", key_display="/", id="filter", tooltip="Regular expression; ! inverts"
@@ -207,7 +216,9 @@ class LiveScreen(Screen[None]):
         yield Prompt(glyphs=self.app.glyphs, complete=self.app.complete, asked=self.app.asked)
 
     def on_mount(self) -> None:
-        """Begin to follow the diagnosis and the clock."""
+        """Begin to follow the diagnosis and the clock; Textual calls this again for each class that has one too."""
+        if self._ticking is not None:
+            return
         self.watch(self.app, "diagnosis", self._follow, init=False)
         self._ticking = self.set_interval(1.0, self._tick)
         self._follow(self.app.diagnosis)
@@ -243,13 +254,18 @@ class LiveScreen(Screen[None]):
             return
         self._shown = diagnosis
         with self.app.batch_update():
-            self.query_one(Header).show(diagnosis, self.app.clock(), self.crumbs())
+            self.head()
             self.show(diagnosis)
+
+    def head(self) -> None:
+        """Say in the header how things are."""
+        if self.is_mounted and self.is_active:
+            self.query_one(Header).show(self.app.diagnosis, self.app.clock(), self.crumbs(), self.app.signs())
 
     def _tick(self) -> None:
         if self.is_active:
             now = self.app.clock()
-            self.query_one(Header).show(self.app.diagnosis, now, self.crumbs())
+            self.head()
             self.tick(now)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -264,6 +280,8 @@ class LiveScreen(Screen[None]):
                 return bool(self.code())
             case ("look", _) | ("subject", _):
                 return self.subject() is not None
+            case "repair", _:
+                return self.app.repairs is not None
             case ("prompt", ("/",)) | ("faults", _):
                 return any(True for _ in self.panes())
         return True
@@ -306,6 +324,10 @@ class LiveScreen(Screen[None]):
         """Show what the finding under the cursor means."""
         if code := self.code():
             self.app.go("explain", ObjectRef("Code", "", code))
+
+    def action_repair(self) -> None:
+        """Show the runbooks for what is under the cursor."""
+        self.app.repair(self.subject(), self.code())
 
     def action_copy(self) -> None:
         """Copy the row under the cursor."""

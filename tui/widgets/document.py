@@ -237,6 +237,13 @@ class Document(Lines):
             if self._lines[place].text(self.now, self.glyphs).startswith(f"{number} "):
                 self._go_to_top(place)
 
+    def reveal(self, first: int, last: int, *, from_end: bool = False) -> None:
+        """Bring lines to the screen: all of them or, where there is no room, the first ones or the last ones."""
+        top = max(first, last - self.page + 1) if from_end else first
+        top = max(0, min(top, self.count() - self.page))
+        self._scroll_lines(top)
+        self.move_to(max(top, min(first, top + self.page - 1)), quiet=True)
+
     def _go_to_top(self, place: int) -> None:
         """Put the cursor on a line and that line at the top."""
         self._scroll_lines(max(0, min(place, self.count() - self.page)))

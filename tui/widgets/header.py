@@ -15,6 +15,8 @@ _LATE: Final = 90.0
 _LEAST_CONTEXT: Final = 8
 _WHOLE_CONTEXT: Final = 20
 """Cells of a context's name that are worth more than anything behind it."""
+READ_ONLY: Final = (Span("READ-ONLY", "accent"),)
+"""The sign that nothing can be changed."""
 
 
 class Header(SpanLines):
@@ -27,9 +29,11 @@ class Header(SpanLines):
     def __init__(self, *, glyphs: Glyphs) -> None:
         super().__init__(glyphs=glyphs)
 
-    def show(self, diagnosis: Diagnosis, now: float, crumbs: Sequence[str] = ()) -> None:
-        """Say how things are; ``now`` is seconds since the epoch."""
-        lines = [headline(diagnosis, now, self.app.size.width, self.glyphs)]
+    def show(
+        self, diagnosis: Diagnosis, now: float, crumbs: Sequence[str] = (), signs: Sequence[Span] = READ_ONLY
+    ) -> None:
+        """Say how things are; ``now`` is seconds since the epoch, ``signs`` say what can be and is being changed."""
+        lines = [headline(diagnosis, now, self.app.size.width, self.glyphs, signs)]
         if crumbs:
             lines.append(trail((diagnosis.snapshot.context or "cluster", *crumbs), self.glyphs))
         self.set_lines(lines)
@@ -46,21 +50,31 @@ def trail(crumbs: Sequence[str], glyphs: Glyphs) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def headline(diagnosis: Diagnosis, now: float, cells: int, glyphs: Glyphs) -> tuple[Span, ...]:
-    """Say in one line which cluster, live or not, how fast, how many nodes, how bad, and that nothing is changed."""
-    made: list[Span] = []
+def headline(
+    diagnosis: Diagnosis, now: float, cells: int, glyphs: Glyphs, signs: Sequence[Span] = READ_ONLY
+) -> tuple[Span, ...]:
+    """Say in one line which cluster, live or not, how fast, how many nodes, how bad, and what can be changed."""
+    left: list[Span] = []
+    right: list[Span] = []
     for brevity in range(5):
-        made = _parts(diagnosis, now, glyphs, brevity)
-        name = next(span.text for span in made if span.tone == "header")
-        if sum(width(span.text) for span in made) - max(0, width(name) - _WHOLE_CONTEXT) + 2 <= cells:
+        left, right = _parts(diagnosis, now, glyphs, brevity), _end(signs, now, brevity)
+        name = next(span.text for span in left if span.tone == "header")
+        if sum(width(span.text) for span in (*left, *right)) - max(0, width(name) - _WHOLE_CONTEXT) + 2 <= cells:
             break
-    context = next(i for i, span in enumerate(made) if span.tone == "header")
-    rest = sum(width(span.text) for span in made) - width(made[context].text)
+    context = next(i for i, span in enumerate(left) if span.tone == "header")
+    rest = sum(width(span.text) for span in (*left, *right)) - width(left[context].text)
     room = max(_LEAST_CONTEXT, cells - rest - 2)
-    made[context] = Span(cut(made[context].text, room, glyphs), "header")
-    taken = sum(width(span.text) for span in made) + 2
-    place = next((i for i, span in enumerate(made) if span.text.strip() == "READ-ONLY"), len(made))
-    return (Span(" "), *made[:place], Span(" " * max(0, cells - taken)), *made[place:], Span(" "))
+    left[context] = Span(cut(left[context].text, room, glyphs), "header")
+    taken = sum(width(span.text) for span in (*left, *right)) + 2
+    return (Span(" "), *left, Span(" " * max(0, cells - taken)), *right, Span(" "))
+
+
+def _end(signs: Sequence[Span], now: float, brevity: int) -> list[Span]:
+    """Say what can be changed and, unless the line is short of room, what time it is."""
+    parts = [Span(_GAP), *signs]
+    if brevity < 3:  # noqa: PLR2004 - the last thing to go but the context
+        parts += [Span(_GAP), Span(_clock(now), "muted")]
+    return parts
 
 
 def _parts(diagnosis: Diagnosis, now: float, glyphs: Glyphs, brevity: int) -> list[Span]:
@@ -76,11 +90,6 @@ def _parts(diagnosis: Diagnosis, now: float, glyphs: Glyphs, brevity: int) -> li
         parts += [Span(_GAP), Span(said, "text" if ready == whole else "warning")]
     if diagnosis.views or diagnosis.findings:  # before anything is known, nothing is counted: 0 would be a claim
         parts += _counts(diagnosis, glyphs, short=brevity > 1)
-    if brevity < 3:  # noqa: PLR2004 - the last thing to go but the context
-        parts += [Span(_GAP), Span("READ-ONLY", "accent")]
-        parts += [Span(_GAP), Span(_clock(now), "muted")]
-    else:
-        parts += [Span(_GAP), Span("READ-ONLY", "accent")]
     return parts
 
 
