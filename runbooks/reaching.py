@@ -92,9 +92,14 @@ def _device_mtu(snapshot: Snapshot, node: str) -> int:
 
 def _sum_up(node: str, found: Sequence[Result], lost: Sequence[str], devices: Mapping[str, int]) -> Stood:
     def passes(each: Result) -> bool:
-        """Count a pod in that is older than a lowered MTU: its node tells it the device's, which keeps it going."""
-        told = each.sizes.mtu if each.outcome == "told" and each.sizes is not None else None
-        return each.outcome in {"ok", "unassessed"} or (told or 0) >= devices.get(each.node, 1 << 16)
+        """Count a pod in whose node tells it the device's MTU, for it is older than that, and one that remembers.
+
+        What a pod's kernel learned of the overlay it learned of a node's device (no router tells of the overlay); it
+        keeps that for ten minutes, sends no more, and all that it sends passes.
+        """
+        told = each.sizes if each.outcome == "told" else None
+        fits = told is not None and (not told.by or (told.mtu or 0) >= devices.get(each.node, 1 << 16))
+        return each.outcome in {"ok", "unassessed"} or fits
 
     bad = [each for each in found if not passes(each)]
     if bad:
