@@ -19,6 +19,8 @@ PROBES: Final = {
     "git": "fetch repositories by both versions of HTTP, greet those of SSH, default: those of Flux",
     "registry": "ask registries stage by stage up to a blob, default: those that the cluster pulls from",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
+    "pull": "pull images on the nodes of --nodes by their own containerd; writes, and so needs --write-images",
+    "plan": "run a named set of probes, default: registries, API and images that pulls failed of, and Flux's own",
     "runs": "list the runs that are kept",
     "compare": "BEFORE AFTER: what a change did, of two runs that are kept (last and last-1 are names, too)",
 }
@@ -67,6 +69,7 @@ class Arguments(argparse.Namespace):
     counted: bool
     """Whether a number of attempts was asked for."""
     read_secret: bool
+    write_images: bool
     runbook: str
     plan: bool
     unlock: str
@@ -219,6 +222,11 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
     )
     probe.add_argument(
         "-n", dest="attempts", metavar="N", type=_count, default=0, help="attempts each; default: 3, of ping 20"
+    )
+    probe.add_argument(
+        "--write-images",
+        action="store_true",
+        help="pull: yes, write to the image store of the nodes named with --nodes; nothing else ever writes",
     )
     probe.add_argument(
         "--read-secret",

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import Any, Final
@@ -14,6 +14,7 @@ import msgspec
 
 from probes.cluster import Wires
 from probes.model.evidence import Run
+from probes.model.plan import Plan
 from probes.model.reach import Result
 from probes.model.snapshot import NODE, Snapshot
 from probes.reach.circumstances import look
@@ -43,6 +44,8 @@ class Ground(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     offered: Offered
     wires: Wires
+    plans: Mapping[str, Plan] = {}
+    """Those of the settings, by name."""
     kept: list[Result] = []
     """What was found, for the run's evidence."""
 
@@ -71,7 +74,7 @@ async def _keep(arguments: Arguments, ground: Ground, status: int) -> None:
     looked = await look(ground.offered.vantages, ground.kept)
     run = Run(
         "",
-        arguments.probe,
+        " ".join(["plan", *(arguments.targets or ["default"])]) if arguments.probe == "plan" else arguments.probe,
         ground.snapshot.context,
         time.time(),
         status,
@@ -131,7 +134,7 @@ async def _ground(arguments: Arguments, place: Place) -> AsyncIterator[Ground]:
             )
             if not offered.vantages:
                 raise PlaceError(_nowhere(snapshot, offered))
-            yield Ground(snapshot, offered, cluster.wires)
+            yield Ground(snapshot, offered, cluster.wires, settings.plans)
         finally:
             await hosts.close()
 
