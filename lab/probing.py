@@ -5,8 +5,10 @@ import re
 import shlex
 from typing import Final
 
-from lab import shell
-from lab.machine import Machine
+from lab import commands, shell
+from lab.commands import Call
+from lab.machine import Machine, PodNetns
+from lab.network_commands import PROGRAMS
 from lab.shell import Write
 from lab.world import World
 
@@ -23,14 +25,22 @@ def volley(argv: tuple[str, ...]) -> tuple[int, bool] | None:
     return int(argv[-1]), _AS_ROOT in argv[2]
 
 
-async def run(world: World, machine: Machine, script: str, out: Write, *, root: bool) -> int:
-    """Run a volley's commands, writing each answer as it comes; the script's exit status."""
+async def run(
+    world: World, machine: Machine, script: str, out: Write, *, root: bool, netns: PodNetns | None = None
+) -> int:
+    """Run a volley's commands, writing each answer as it comes; the script's exit status.
+
+    ``netns``: in a pod's network, as its own process.
+    """
     nonce = _NONCE.search(script)
     if nonce is None:
         return 2
 
     async def shoot(name: str, argv: tuple[str, ...]) -> None:
-        done = await shell.run_argv(world, machine, argv, root=root)
+        if netns is not None:
+            done = await commands.run(Call(world, machine, argv, root=root, netns=netns), PROGRAMS)
+        else:
+            done = await shell.run_argv(world, machine, argv, root=root)
         said = (done.out + done.err).rstrip("\n")
         out(f"\n{nonce[1]} begin {name}\n{said}\n{nonce[1]} end {name} {done.rc}\n")
 

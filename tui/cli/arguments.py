@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -26,6 +27,7 @@ PROBES: Final = {
 }
 TRIES: Final = {"ping": 20, "mesh": 5, "tcp": 5}
 """Attempts, where not 3."""
+_EXEC: Final = re.compile(r"exec:[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9.-]{0,252}")
 VANTAGES: Final = ("operator", "node", "pod", "host")
 
 _EPILOG: Final = """\
@@ -112,8 +114,9 @@ def _vantage(text: str) -> tuple[str, str]:
 
 def _senders(text: str) -> tuple[str, ...]:
     names = _names(text)
-    if odd := [name for name in names if name not in VANTAGES]:
-        raise argparse.ArgumentTypeError(f"{odd[0]!r} is no vantage; give some of {','.join(VANTAGES)}")
+    if odd := [name for name in names if name not in VANTAGES and not _EXEC.fullmatch(name)]:
+        ways = ",".join(VANTAGES)
+        raise argparse.ArgumentTypeError(f"{odd[0]!r} is no vantage; give some of {ways} or exec:NAMESPACE/POD")
     return names
 
 
@@ -218,7 +221,8 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
         metavar="KINDS",
         type=_senders,
         default=VANTAGES,
-        help=f"some of {','.join(VANTAGES)}; default: all; host: the vantages of config.yaml",
+        help=f"some of {','.join(VANTAGES)}; default: all; host: the vantages of config.yaml; "
+        "exec:NAMESPACE/POD: in a container, by the API, with its image's programs",
     )
     probe.add_argument(
         "-n", dest="attempts", metavar="N", type=_count, default=0, help="attempts each; default: 3, of ping 20"

@@ -28,6 +28,7 @@ from tui.cli.connect import Hosts, connected
 from tui.cli.grid import Paper, wrap
 from tui.cli.output import write
 from tui.cli.place import Place, PlaceError
+from tui.cli.probe_pods import named_pods
 from tui.evidence import EvidenceError, keep
 from tui.settings import ContextSettings
 
@@ -132,9 +133,11 @@ async def _ground(arguments: Arguments, place: Place) -> AsyncIterator[Ground]:
                 kinds=[kind for kind in KINDS if kind in arguments.senders and not (place.demo and kind == "operator")],
                 only=place.nodes,
             )
-            if not offered.vantages:
-                raise PlaceError(_nowhere(snapshot, offered))
-            yield Ground(snapshot, offered, cluster.wires, settings.plans)
+            async with named_pods(arguments, place, snapshot) as named:
+                offered = msgspec.structs.replace(offered, vantages=(*offered.vantages, *named))
+                if not offered.vantages:
+                    raise PlaceError(_nowhere(snapshot, offered))
+                yield Ground(snapshot, offered, cluster.wires, settings.plans)
         finally:
             await hosts.close()
 
