@@ -28,8 +28,8 @@ SETTLE: Final = 0.05
 """Seconds in which further changes join the first: flannel's restart makes dozens."""
 _SETTLE_MOST: Final = 0.8
 """Seconds that this grows to, doubling, while a node does not come to rest: asking costs the node something too."""
-_AT_REST: Final = 2.0
-"""Seconds without a change after which the next one is a first one again."""
+_AT_REST: Final = 0.6
+"""Seconds without a change after which the next one is a first one again, and asked about at once."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between tries of a node that does not answer."""
 _QUEUE: Final = 10_000

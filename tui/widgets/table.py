@@ -29,7 +29,7 @@ def longest(at: float | None, now: float) -> float:
 
 
 _LONGEST: Final = (599.0, 28_799.0)
-_MAX_DRAWN: Final = 300
+_MAX_DRAWN: Final = 128
 """Lines kept as they were drawn: more than any terminal shows at once."""
 
 
