@@ -24,8 +24,8 @@ from tui.cli.place import Place, PlaceError
 from tui.cli.run import make
 from tui.cli.running import access_of
 
-_SECONDS = 10.0
-SETTINGS = Settings(ttl=8, pace=0.3, patience=60.0)
+_SECONDS = 30.0
+SETTINGS = Settings(ttl=30, pace=0.3, patience=60.0)
 
 
 class Willing:
