@@ -109,6 +109,7 @@ async def _screen(parsed: arguments.Arguments) -> int:
     app = UnderlayApp(
         follow,
         reads=source,
+        probing=source,
         collect=source.collect,
         context=parsed.context or (f"demo-{parsed.demo}" if parsed.demo is not None else ""),
         only=parsed.nodes,

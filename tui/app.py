@@ -24,6 +24,8 @@ from probes.rules.finding import Diagnosis
 from tui import commands
 from tui.defects import admit
 from tui.format import UNICODE, Glyphs
+from tui.probed import Probed, beside
+from tui.probing import Probing
 from tui.remembered import Remembered, keep
 from tui.repairs import Repairs
 from tui.screens import OVERVIEW, Entry, find, make, screen_of
@@ -61,7 +63,15 @@ class UnderlayApp(WizardApp):
     TITLE = "underlay"
     COMMANDS = {commands.Commands}  # noqa: RUF012 - Textual's own form
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="quit", tooltip="End underlay, from anywhere"),
+        Binding(
+            "ctrl+c",
+            "quit",
+            "Quit",
+            show=False,
+            priority=True,
+            id="quit",
+            tooltip="Stop the probe; where there is none, end underlay",
+        ),
         Binding("ctrl+p", "command_palette", "Palette", show=False, id="palette", tooltip="Every command by name"),
     ]
 
@@ -71,6 +81,7 @@ class UnderlayApp(WizardApp):
         *,
         reads: Reads | None = None,
         repairs: Repairs | None = None,
+        probing: Probing | None = None,
         collect: Callable[[], None] | None = None,
         context: str = "",
         only: Collection[str] = (),
@@ -93,7 +104,7 @@ class UnderlayApp(WizardApp):
         wanted = themes.choose(asked, environ)
         self._notices = [*notices, *([f"there is no theme {theme}"] if theme and asked == remembered.theme else [])]
         self._defaults = {k: v for k, v in palette[themes.DEFAULT].variables.items() if k.startswith("tone-")}
-        super().__init__(glyphs=glyphs, reads=reads, repairs=repairs, ansi_color=palette[wanted].ansi)
+        super().__init__(glyphs=glyphs, reads=reads, repairs=repairs, probing=probing, ansi_color=palette[wanted].ansi)
         for each in palette.values():
             self.register_theme(each)
         self.theme = wanted
@@ -131,9 +142,10 @@ class UnderlayApp(WizardApp):
         self.run_worker(self._judge(), group="judge")
 
     async def on_unmount(self) -> None:
-        """End what observes, and wait until its connections are closed."""
+        """End what is sent and what observes, and wait until its connections are closed."""
         if self._keeping is not None:
             self._keep()
+        await self.end_probe()
         if self._observing is not None:
             self._observing.cancel()
             with suppress(WorkerError, TimeoutError):
@@ -165,7 +177,7 @@ class UnderlayApp(WizardApp):
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            before, newest = self.diagnosis, self._newest
+            before, newest = self.diagnosis, beside(self._newest, self.probed)
             used = time.thread_time()
             try:
                 after = await self._diagnose(newest, before)
@@ -175,6 +187,11 @@ class UnderlayApp(WizardApp):
             else:
                 self.diagnosis = after
             await asyncio.sleep(min(max(FRAME, _REST * (time.thread_time() - used)), _SLOWEST))
+
+    def watch_probed(self, probed: Probed) -> None:
+        """Judge anew once a run has ended: what packets showed may explain what is found."""
+        if not probed.is_running and probed.latest:
+            self._arrived.set()
 
     async def _diagnose(self, newest: Snapshot, before: Diagnosis) -> Diagnosis:
         """Judge a snapshot; one of which much is new in a thread, so that keys are answered meanwhile."""

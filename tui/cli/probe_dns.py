@@ -29,7 +29,7 @@ from tui.cli.place import PlaceError
 from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds
 from tui.cli.probe_findings import publish
 
-_SECONDS: Final = 2
+SECONDS: Final = 2
 """For one question: a resolver that takes longer has lost it."""
 _NAMES: Final = 4
 
@@ -37,9 +37,9 @@ _NAMES: Final = 4
 async def run(arguments: Arguments, ground: Ground) -> int:
     """Ask, print, and return the verdict as exit status."""
     missing = dict(ground.offered.missing)
-    inside = await _inside(ground, missing)
-    plan = await _plan(arguments, ground, missing, inside)
-    total = sum(map(len, plan.values()))
+    inside = await inside_of(ground, missing)
+    asked = await plan(arguments.targets, ground, missing, inside)
+    total = sum(map(len, asked.values()))
     if not total:
         raise PlaceError("there is nobody to ask: no resolver is known; name a host as target, or use --from node,pod")
     progress = Progress("DNS", total)
@@ -50,7 +50,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         progress.step()
 
     try:
-        await ask(plan, report, attempts=arguments.attempts, seconds=_SECONDS)
+        await ask(asked, report, attempts=arguments.attempts, seconds=SECONDS)
     finally:
         progress.end()
     found = in_order(found, ground)
@@ -58,10 +58,14 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     return publish(arguments, ground, found, lambda paper: render(found, missing, paper), missing_vantages=missing)
 
 
-async def _plan(
-    arguments: Arguments, ground: Ground, missing: dict[str, str], inside: str
+async def plan(
+    targets: Sequence[str], ground: Ground, missing: dict[str, str], inside: str
 ) -> dict[Vantage, list[Question]]:
-    names = list(dict.fromkeys(arguments.targets or flux_hosts(ground.snapshot)))[:_NAMES]
+    """Tell whom each vantage asks for which names; what nobody can be asked for is noted. Raises PlaceError.
+
+    ``targets``: the names; none: the hosts of the Flux sources. ``inside``: a name that the cluster has.
+    """
+    names = list(dict.fromkeys(targets or flux_hosts(ground.snapshot)))[:_NAMES]
     for name in names:
         try:
             question(name, 0)
@@ -69,15 +73,15 @@ async def _plan(
             raise PlaceError(str(error)) from error
     service = await _service(ground, missing)
     cluster = coredns(ground.snapshot, service)
-    plan = {}
+    asked = {}
     for vantage in ground.offered.vantages:
         own = own_resolvers(vantage, ground.snapshot)
         if vantage.kind == "operator":
             own = _here(missing)
         elif vantage.kind == "host":
             own = await _there(vantage, missing)
-        plan[vantage] = questions(vantage, own, cluster, names, inside)
-    return plan
+        asked[vantage] = questions(vantage, own, cluster, names, inside)
+    return asked
 
 
 async def _service(ground: Ground, missing: dict[str, str]) -> str:
@@ -88,7 +92,7 @@ async def _service(ground: Ground, missing: dict[str, str]) -> str:
         return ""
 
 
-async def _inside(ground: Ground, missing: dict[str, str]) -> str:
+async def inside_of(ground: Ground, missing: dict[str, str]) -> str:
     """Give a name that the cluster has: its domain is what CoreDNS serves, usually cluster.local."""
     try:
         return inside_name(await ground.wires.api.get(COREFILE_PATH, timeout=5.0))

@@ -1,7 +1,7 @@
 """``underlay probe mesh``: every node to every node, every pod to every pod, and the way of artifacts."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from probes.kube.errors import ApiError
 from probes.model.reach import Result, percentile
@@ -17,7 +17,7 @@ from tui.cli.probe_findings import publish
 
 _WIDEST: Final = 12
 """Places that a matrix shows; of more only the pairs that are not well are listed."""
-_TAKE_SECONDS: Final = 5.0
+TAKE_SECONDS: Final = 5.0
 """For one artifact: Flux's are small, and this one comes from within the cluster."""
 _HEADS: Final = {"node": "nodes: the underlay", "pod": "pods: the overlay", "operator": "operator", "host": "hosts"}
 
@@ -30,7 +30,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         )
     plan, total = pairs(ground.offered.vantages)
     missing = dict(ground.offered.missing)
-    hops = await _hops(ground, missing) if "pod" in arguments.senders else []
+    hops = await hops_of(ground, missing) if "pod" in arguments.senders else []
     directions = sum(map(len, plan.values()))
     if not directions and not hops:
         raise PlaceError("there is no pair: a mesh needs more nodes than one")
@@ -43,15 +43,15 @@ async def run(arguments: Arguments, ground: Ground) -> int:
 
     try:
         await sound(plan, report, probe="mesh", packets=arguments.attempts)
-        await artifact.take(hops, report, attempts=2, seconds=min(_TAKE_SECONDS, arguments.timeout))
+        await artifact.take(hops, report, attempts=2, seconds=min(TAKE_SECONDS, arguments.timeout))
     finally:
         progress.end()
     found = in_order(found, ground)
-    more: dict[str, Any] = {"directions": total, "searched": directions, "missing_vantages": missing}
+    more = {"directions": total, "searched": directions, "missing_vantages": missing}
     return publish(arguments, ground, found, lambda paper: render(found, missing, directions, total, paper), **more)
 
 
-async def _hops(ground: Ground, missing: dict[str, str]) -> list[Hop]:
+async def hops_of(ground: Ground, missing: dict[str, str]) -> list[Hop]:
     """Find out between which pods artifacts travel, and what to ask for."""
     giver = artifact.giver_of(ground.snapshot)
     if giver is None:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import Snapshot
 from tui.cli.place import Place
+from tui.probing import CannotProbe, Proposal, Wanted
 from tui.screens.base import ReadFailed
 
 if TYPE_CHECKING:
     from probes.cluster import Cluster
     from probes.onrequest import OnRequest
+    from tui.cli.probing import Prober
 
-_HEAVY: Final = ("probes.kube.official", "asyncssh", "probes.onrequest", "tui.cli.connect")
+_HEAVY: Final = ("probes.kube.official", "asyncssh", "probes.onrequest", "tui.cli.connect", "tui.cli.probing")
 """What is imported beside the running screens, so that the first frame does not wait for it."""
 
 
@@ -28,6 +30,7 @@ class Source:
         self._heavy = (*_HEAVY, *heavy)
         self._asked = asyncio.Event()
         self._request: OnRequest | None = None
+        self._prober: Prober | None = None
 
     def collect(self) -> None:
         """Ask every source again, now."""
@@ -39,14 +42,17 @@ class Source:
             await asyncio.to_thread(import_module, name)
         from probes.onrequest import OnRequest  # noqa: PLC0415 - not before the first frame
         from tui.cli.connect import connected  # noqa: PLC0415 - likewise
+        from tui.cli.probing import Prober  # noqa: PLC0415 - likewise
 
         async with self._place() as place, connected(place, watch=True) as cluster:
             self._request = OnRequest(cluster.wires, lambda: cluster.snapshot)
+            prober = self._prober = Prober(cluster, place)
             try:
                 while True:
                     await self._follow_until_asked(cluster, publish)
             finally:
-                self._request = None
+                self._request = self._prober = None
+                await prober.close()
 
     async def _follow_until_asked(self, cluster: "Cluster", publish: Callable[[Snapshot], None]) -> None:
         """Follow until everything shall be asked anew: what is known stays, and keeps its age."""
@@ -63,6 +69,12 @@ class Source:
     async def journal(self, node: str) -> str:
         """Give the end of the journal of a node's k3s; raises ReadFailed."""
         return await self._read(lambda request: request.journal(node))
+
+    async def propose(self, wanted: Wanted) -> Proposal:
+        """Find out what a probe would send; raises CannotProbe."""
+        if self._prober is None:
+            raise CannotProbe("there is no connection to the cluster yet")
+        return await self._prober.propose(wanted)
 
     async def _read(self, ask: "Callable[[OnRequest], Awaitable[str]]") -> str:
         if self._request is None:

@@ -35,6 +35,8 @@ class Entry(NamedTuple):
 OVERVIEW: Final = Entry(
     "overview", "The whole cluster on one screen", "overview", "OverviewScreen", ("pulse", "nodes", "no", "home")
 )
+PROBES: Final = ObjectRef("Probe", "", "")
+"""What probes came to, whichever."""
 CATALOG: Final = (
     OVERVIEW,
     Entry("node", "One node's packet path", "node", "NodeScreen", (), ("Node",), needs_subject=True),
@@ -56,6 +58,7 @@ CATALOG: Final = (
         repairs=True,
         typed=False,
     ),
+    Entry("probes", "What probes came to, from every vantage", "probes", "ProbesScreen", ("probe", "pr"), ("Probe",)),
     Entry("describe", "All that is known of an object", "text", "DescribeScreen", ("d",), needs_subject=True),
     Entry("yaml", "An object as the API has it", "text", "YamlScreen", ("y",), needs_subject=True),
     Entry("journal", "The journal of a node's unit", "text", "JournalScreen", ("logs", "l"), needs_subject=True),

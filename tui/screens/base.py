@@ -9,20 +9,19 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
 from probes.model.changes import Change
 from probes.model.flux import ObjectRef
-from probes.model.snapshot import Snapshot
 from probes.rules.finding import Diagnosis
 from tui import clipboard
 from tui.chronicle import Chronicle
 from tui.format import UNICODE, Glyphs
+from tui.probing import Probing
 from tui.remembered import Remembered
 from tui.repairs import Repairs
-from tui.screens.repairing import RepairingApp
+from tui.screens.probes_host import ProbingApp, ProbingScreen
 from tui.widgets.filter import BadFilter, parse_filter
 from tui.widgets.header import Header
 from tui.widgets.pane import Pane
@@ -44,11 +43,8 @@ class Reads(Protocol):
         """Give the last lines of the journal of a node's k3s unit, oldest first; raises ReadFailed."""
 
 
-class LiveApp(RepairingApp):
+class LiveApp(ProbingApp):
     """What a screen may ask of the App that shows it."""
-
-    diagnosis: reactive[Diagnosis] = reactive(Diagnosis(Snapshot()), repaint=False, init=False)
-    """The newest; only the App itself assigns it."""
 
     def __init__(
         self,
@@ -56,12 +52,14 @@ class LiveApp(RepairingApp):
         glyphs: Glyphs = UNICODE,
         reads: Reads | None = None,
         repairs: Repairs | None = None,
+        probing: Probing | None = None,
         clock: Callable[[], float] = time.time,
         ansi_color: bool | None = None,
     ) -> None:
         super().__init__(repairs=repairs, ansi_color=ansi_color)
         self.glyphs = glyphs
         self.reads = reads
+        self.probing = probing
         self.clock = clock
         """Tells seconds since the epoch."""
         self.chronicle = Chronicle()
@@ -92,10 +90,6 @@ class LiveApp(RepairingApp):
         if isinstance(front, LiveScreen):
             front.head()
 
-    def open(self, ref: ObjectRef) -> None:
-        """Show an object on the screen that its kind has."""
-        raise NotImplementedError
-
     def go(self, name: str, ref: ObjectRef | None = None) -> None:
         """Show a screen of the catalog by its name, of an object where it is about one."""
         raise NotImplementedError
@@ -125,7 +119,7 @@ class LiveApp(RepairingApp):
         raise NotImplementedError
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(ProbingScreen):
     """A screen that shows the newest diagnosis under one header, over one line of keys."""
 
     app = getters.app(LiveApp)
@@ -147,7 +141,7 @@ class LiveScreen(Screen[None]):
         Binding("c", "copy", "Copy", show=False, id="copy", tooltip="The row under the cursor, to the clipboard"),
         Binding("ctrl+r", "collect", "Refresh", show=False, id="refresh", tooltip="Ask every source again, now"),
         Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Every key that works here"),
-        Binding("escape", "back", "Back", show=False, id="back", tooltip="Clear the filter, then leave"),
+        Binding("escape", "back", "Back", show=False, id="back", tooltip="Stop the probe, clear the filter, leave"),
         Binding("q", "leave", "Back", show=False, id="leave", tooltip="Back; on the overview, quit"),
         Binding("left_square_bracket", "step(-1)", "Earlier", show=False, key_display="[", id="earlier"),
         Binding("right_square_bracket", "step(1)", "Later", show=False, key_display="]", id="later"),
@@ -213,6 +207,7 @@ class LiveScreen(Screen[None]):
         """Put the body between header and keys."""
         yield Header(glyphs=self.app.glyphs)
         yield from self.body()
+        yield from self.compose_probe()
         yield Prompt(glyphs=self.app.glyphs, complete=self.app.complete, asked=self.app.asked)
 
     def on_mount(self) -> None:
@@ -222,12 +217,14 @@ class LiveScreen(Screen[None]):
         self.watch(self.app, "diagnosis", self._follow, init=False)
         self._ticking = self.set_interval(1.0, self._tick)
         self._follow(self.app.diagnosis)
+        self.follow_probes()
 
     def on_screen_resume(self) -> None:
         """Show what happened meanwhile."""
         if self._ticking:
             self._ticking.resume()
         self._follow(self.app.diagnosis)
+        self.show_probes()
 
     def on_screen_suspend(self) -> None:
         """Rest while another screen is in front."""
@@ -271,6 +268,8 @@ class LiveScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what works here."""
         match action, parameters:
+            case "probe", _:
+                return self.app.probing is not None and self.to_probe() is not None
             case "look", ("journal",):
                 subject = self.subject()
                 return subject is not None and subject.kind == "Node" and self.app.reads is not None
@@ -345,8 +344,10 @@ class LiveScreen(Screen[None]):
         self.app.push_screen(HelpScreen(keys_of(self, self.app.glyphs)))
 
     def action_back(self) -> None:
-        """Clear the filter; where there is none, leave."""
+        """Stop the probe that is under way, else clear the filter; where there is none, leave."""
         pane = self.pane()
+        if self.app.stop_probe():
+            return
         if pane and pane.filter.says:
             pane.set_filter(type(pane.filter)())
         elif len(self.app.screen_stack) > 1:

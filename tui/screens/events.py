@@ -7,11 +7,13 @@ from textual.binding import Binding, BindingType
 
 from probes.rules.finding import Diagnosis
 from tui.format import Glyphs
+from tui.probing import Wanted
 from tui.screens.overview_panes import OverviewPane
 from tui.screens.paired import PairedScreen
 from tui.views import events, timeline
 from tui.views.describe import describe
 from tui.views.findings import Since
+from tui.views.probes_wanted import of_pulls
 from tui.widgets.blocks import Block, Field, Fields, Paragraph
 from tui.widgets.cells import spans_of
 from tui.widgets.items import Listing
@@ -57,6 +59,11 @@ class PullsPane(EventPane):
     def listing_of(self, diagnosis: Diagnosis, now: float) -> Listing:
         """List the pulls."""
         return events.pulls(diagnosis, now, self.glyphs)
+
+    def to_probe(self, diagnosis: Diagnosis) -> Wanted | None:
+        """Ask the registry of the pull under the cursor, from its node."""
+        key = self.table.cursor_key
+        return of_pulls([row for row in diagnosis.pulls if events.pull_key(row) == key])
 
 
 class WarningsPane(EventPane):

@@ -8,9 +8,11 @@ from probes.model.flux import ObjectRef
 from probes.model.network import NodeNetwork
 from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, NodeView
+from tui.probing import Wanted
 from tui.screens.base import LiveScreen
 from tui.views.node import node_document
 from tui.views.peers import pair_of
+from tui.views.probes_wanted import between
 from tui.widgets.documentpane import DocumentPane
 
 
@@ -65,6 +67,11 @@ class NodeScreen(LiveScreen):
         name = self._node_name(diagnosis)
         blocks = node_document(diagnosis, name, self.app.timeline, self._counters, self.app.glyphs, self.app.history)
         self._pane.set_document(blocks, self.app.clock(), about=node_ref(name))
+
+    def to_probe(self) -> Wanted | None:
+        """Probe the peer that the line under the cursor is about; elsewhere, all peers."""
+        pair = pair_of(self._pane.document.cursor_key)
+        return (between(*pair) if pair and {*pair} <= self.app.diagnosis.views.keys() else None) or super().to_probe()
 
     def on_document_pane_opened(self, event: DocumentPane.Opened) -> None:
         """Open the peer that a line stands for, or what a finding is about."""

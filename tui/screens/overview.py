@@ -1,4 +1,4 @@
-"""Overview: the answer first, then nodes, overlay and Flux; one pane at a time where there is little room."""
+"""Overview: the answer first, then nodes, overlay, Flux and probes; one pane at a time where there is little room."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Final, Literal
@@ -13,8 +13,10 @@ from textual.widget import Widget
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
 from tui.format import Glyphs, Span, fit, width
+from tui.probed import Probed
 from tui.screens.base import LiveScreen
 from tui.screens.overview_panes import ChangesPane, FindingsPane, FluxPane, NodesPane, OverlayPane, OverviewPane
+from tui.screens.probes_panes import TargetsPane
 from tui.views.findings import severity_span, short_subject
 from tui.widgets.listpane import ListPane
 from tui.widgets.pane import Pane
@@ -22,7 +24,7 @@ from tui.widgets.spanline import SpanLines
 
 NARROW: Final = 100
 """Columns below which one pane is shown at a time."""
-LOW: Final = 30
+LOW: Final = 34
 """Lines below which likewise."""
 _ON_TOP: Final = 2
 """Root causes that stay in sight where one pane is shown at a time."""
@@ -51,12 +53,13 @@ class OverviewScreen(LiveScreen):
         Binding("2", "pane(2)", "Nodes", show=False, id="overview.nodes"),
         Binding("3", "pane(3)", "Overlay", show=False, id="overview.overlay"),
         Binding("4", "pane(4)", "Flux", show=False, id="overview.flux"),
-        Binding("5", "pane(5)", "Changes", show=False, id="overview.changes"),
+        Binding("5", "pane(5)", "Probes", show=False, id="overview.probes"),
+        Binding("6", "pane(6)", "Changes", show=False, id="overview.changes"),
         Binding(
             "tab",
             "turn(1)",
             "Pane",
-            key_display="1-5",
+            key_display="1-6",
             id="overview.next",
             tooltip="Go to it by its number; tab goes on by one",
         ),
@@ -78,14 +81,15 @@ class OverviewScreen(LiveScreen):
         """Whether one pane is shown at a time."""
 
     def body(self) -> ComposeResult:
-        """Put the panes beneath one another, the last two beside one another."""
+        """Put the panes beneath one another, some of them beside one another."""
         glyphs = self.app.glyphs
         self._panes = (
             FindingsPane(1, glyphs=glyphs, has_detail=True),
             NodesPane(2, glyphs=glyphs),
             OverlayPane(3, glyphs=glyphs),
             FluxPane(4, glyphs=glyphs),
-            ChangesPane(5, glyphs=glyphs),
+            TargetsPane(5, glyphs=glyphs),
+            ChangesPane(6, glyphs=glyphs),
         )
         yield SpanLines(glyphs=glyphs, id="causes")
         yield SpanLines(glyphs=glyphs, id="bar", ground="muted")
@@ -94,8 +98,9 @@ class OverviewScreen(LiveScreen):
             with Horizontal(id="lower"):
                 with Vertical(id="left"):
                     yield self._panes[2]
-                    yield self._panes[4]
+                    yield self._panes[5]
                 yield self._panes[3]
+            yield self._panes[4]
 
     def on_mount(self) -> None:
         """Begin where it was left."""
@@ -120,6 +125,14 @@ class OverviewScreen(LiveScreen):
         self._say()
         self._share()
 
+    def probed(self, probed: Probed) -> None:
+        """Show what probes came to."""
+        for pane in self._panes:
+            if isinstance(pane, TargetsPane):
+                pane.tell(probed, self.app.clock())
+        self._say()
+        self._share()
+
     def _say(self) -> None:
         glyphs = self.app.glyphs
         self.causes.set_lines(top_causes(self.app.diagnosis, self.size.width, glyphs))
@@ -141,8 +154,8 @@ class OverviewScreen(LiveScreen):
         for pane in self._panes:
             pane.display = not is_single or pane.number == self._active
             pane.set_class(is_single, "-bare")
-        self._lower.display = not is_single or self._active > 2  # noqa: PLR2004 - the panes beside one another
-        self._left.display = not is_single or self._active in {3, 5}
+        self._lower.display = not is_single or self._active in {3, 4, 6}
+        self._left.display = not is_single or self._active in {3, 6}
         self._say()
         self._share()
 
@@ -150,7 +163,7 @@ class OverviewScreen(LiveScreen):
         """Share out the lines: everything where it fits, else as fairly as can be, the findings first."""
         if not self.size.height:
             return
-        found, nodes, mesh, flux, changes = self._panes
+        found, nodes, mesh, flux, probes, changes = self._panes
         if isinstance(found, FindingsPane):
             found.give_room(self.size.height - _CHROME if self._is_single else self.size.height // 3)
         if self._is_single:
@@ -160,17 +173,18 @@ class OverviewScreen(LiveScreen):
             return
         _set(flux, "height", "100%")
         lower = max(flux.wants(), mesh.wants() + _LEAST)
-        heights = share_out(self.size.height - 2, [found.wants(), nodes.wants(), lower])
+        heights = share_out(self.size.height - 2, [found.wants(), nodes.wants(), probes.wants(), lower])
         wanted = found.wants_detail() if isinstance(found, FindingsPane) else 0
-        spare = min(wanted, heights[2] - lower)
+        spare = min(wanted, heights[3] - lower)
         if spare >= FindingsPane.LEAST_DETAIL:
             heights[0] += spare
-            heights[2] -= spare
+            heights[3] -= spare
         _set(found, "height", heights[0])
         _set(nodes, "height", heights[1])
-        upper, _ = share_out(heights[2], [mesh.wants(), max(_LEAST, changes.wants())])
+        _set(probes, "height", heights[2])
+        upper, _ = share_out(heights[3], [mesh.wants(), max(_LEAST, changes.wants())])
         _set(mesh, "height", upper)
-        _set(changes, "height", heights[2] - upper)
+        _set(changes, "height", heights[3] - upper)
         if isinstance(mesh, OverlayPane):
             cells = max(self.size.width // 3, min(mesh.cells() + 3, self.size.width // 2))
             _set(self._left, "width", cells)
@@ -256,22 +270,24 @@ def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int) -> tuple[Sp
     Where that does not fit, only the one in sight keeps its name.
     """
     note = panes[active - 1].note if panes else ""
-    spans = _tabs(panes, active, is_short=False)
-    if _cells(spans) + width(note) + 2 > cells:
-        spans = _tabs(panes, active, is_short=True)
+    spans: list[Span] = []
+    for gap, is_short in ((3, False), (2, False), (3, True)):
+        spans = _tabs(panes, active, gap, is_short=is_short)
+        if _cells(spans) + (width(note) + 2 if note else 0) <= cells:
+            break
     room = cells - _cells(spans) - 1
     if note and room > 0:
         spans.append(Span(" " * max(0, room - width(note)) + note, "stale"))
     return tuple(spans)
 
 
-def _tabs(panes: Sequence[OverviewPane], active: int, *, is_short: bool) -> list[Span]:
+def _tabs(panes: Sequence[OverviewPane], active: int, gap: int, *, is_short: bool) -> list[Span]:
     spans = [Span(" ", "muted")]
     for pane in panes:
         is_active = pane.number == active
         name = f"{pane.number} " if is_short and not is_active else f"{pane.number} {pane.NAME} "
-        spans += [Span(name, "accent" if is_active else "muted"), pane.badge, Span("   ", "muted")]
-    return spans
+        spans += [Span(name, "accent" if is_active else "muted"), pane.badge, Span(" " * gap, "muted")]
+    return spans[:-1]
 
 
 def _cells(spans: Sequence[Span]) -> int:

@@ -13,8 +13,10 @@ from probes.model.summary.flux import FluxSummary
 from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis
 from tui.format import UNICODE, Glyphs, Span, status, width
+from tui.probing import Wanted
 from tui.views import findings, flux, nodes, overlay, timeline
 from tui.views.findings import Since
+from tui.views.probes_wanted import between, of_finding
 from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
 from tui.widgets.items import Item, Listing
@@ -156,6 +158,12 @@ class FindingsPane(ListPane, OverviewPane):
         """Say what is under the cursor."""
         super().on_table_row_highlighted(event)
         self.explain()
+
+    def to_probe(self, diagnosis: Diagnosis) -> Wanted | None:
+        """Probe what the finding under the cursor is to be verified by."""
+        key = self.table.cursor_key
+        finding = findings.finding_at(diagnosis, key) if key else None
+        return of_finding(diagnosis, finding) if finding else None
 
     def fold(self) -> None:
         """Fold or unfold what the finding under the cursor explains."""
@@ -351,6 +359,11 @@ class OverlayPane(OverviewPane):
         """Tell which node the row under the cursor is of."""
         pair = self.matrix.cursor_pair
         return node_ref(pair[0]) if pair else None
+
+    def to_probe(self, diagnosis: Diagnosis) -> Wanted | None:  # noqa: ARG002 - as every pane
+        """Probe the direction under the cursor."""
+        pair = self.matrix.cursor_pair
+        return between(*pair) if pair else None
 
     def line(self) -> str:
         """Say what the pair under the cursor lacks."""

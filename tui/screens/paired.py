@@ -8,9 +8,11 @@ from textual.binding import Binding, BindingType
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
+from tui.probing import Wanted
 from tui.screens.base import LiveScreen
 from tui.screens.overview import pane_bar
 from tui.screens.overview_panes import OverviewPane
+from tui.views.probes_wanted import wanted_of
 from tui.widgets.blocks import Block
 from tui.widgets.document import Document
 from tui.widgets.documentpane import DocumentPane
@@ -128,6 +130,10 @@ class PairedScreen(LiveScreen):
     def subject(self) -> ObjectRef | None:
         """Tell what is under the cursor of the list."""
         return self.list.subject() or self.ref
+
+    def to_probe(self) -> Wanted | None:
+        """Tell what is to be probed for what is under the cursor of the list."""
+        return self.list.to_probe(self.app.diagnosis) or wanted_of(self.app.diagnosis, self.subject())
 
     def crumbs(self) -> tuple[str, ...]:
         """Tell where this is."""

@@ -38,6 +38,13 @@ class Keys(SpanLines):
 
     def __init__(self, *, glyphs: Glyphs) -> None:
         super().__init__(glyphs=glyphs)
+        self._lead: tuple[Span, ...] = ()
+
+    def lead(self, spans: tuple[Span, ...]) -> None:
+        """Say something before the keys, such as what is under way; the keys take what room is left."""
+        if spans != self._lead:
+            self._lead = spans
+            self.update_keys(self.screen)
 
     def on_mount(self) -> None:
         """Follow what works."""
@@ -54,7 +61,8 @@ class Keys(SpanLines):
         if not self.is_attached or not screen.is_current:
             return
         active = (each.binding for each in screen.active_bindings.values() if each.enabled and each.binding.show)
-        self.set_lines([key_line(active, self.size.width, self.glyphs)])
+        used = sum(width(span.text) for span in self._lead)
+        self.set_lines([(*self._lead, *key_line(active, self.size.width - used, self.glyphs))])
 
 
 def key_name(binding: Binding, glyphs: Glyphs) -> str:

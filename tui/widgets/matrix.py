@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Protocol
 
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
@@ -13,7 +14,7 @@ from tui.widgets.columns import GAP
 from tui.widgets.lines import Lines
 
 _LEAST: Final = 4
-_MOST_LABEL: Final = 24
+MOST_LABEL: Final = 24
 _MOST_CELL: Final = 16
 
 
@@ -61,6 +62,8 @@ class Matrix(Lines):
         super().__init__(glyphs=glyphs, name=name, id=id, classes=classes)
         self.corner = corner
         self.now = 0.0
+        self.most_label, self.most_cell = MOST_LABEL, _MOST_CELL
+        """Cells that a source's name and a cell take at the most."""
         self.column = 0
         """The place of the destination under the cursor."""
         self._first = 0
@@ -118,14 +121,14 @@ class Matrix(Lines):
 
     def _measure(self, widest: int) -> None:
         labels = max((width(name) for name in (*self._sources, self.corner)), default=0)
-        self._label_width = max(_LEAST, min(_MOST_LABEL, labels))
+        self._label_width = max(_LEAST, min(self.most_label, labels))
         widest = max(widest, *(width(name) for name in self._destinations)) if self._destinations else widest
         for row in self._cells.values():
             for cell in row.values() if isinstance(row, Mapping) else ():
-                if widest >= _MOST_CELL:
+                if widest >= self.most_cell:
                     break
                 widest = max(widest, sum(width(span.text) for span in spans_of(cell, self.now)))
-        self._cell_width = max(_LEAST, min(_MOST_CELL, widest))
+        self._cell_width = max(_LEAST, min(self.most_cell, widest))
 
     @property
     def _fitting(self) -> int:
@@ -155,6 +158,24 @@ class Matrix(Lines):
             return spans_of(cell, self.now)
         return (status("none" if source == destination else "unknown", self.glyphs),)
 
+    def cell_style(self, tone: str, *, selected: bool) -> Style:
+        """Give the style of a tone in a cell."""
+        return self.tones.style(tone, selected=selected)
+
+    def move_to_pair(self, source: str, destination: str) -> bool:
+        """Put the cursor on a pair; false where there is none of these names. An empty name is any."""
+        row = self._sources.index(source) if source in self._sources else None if source else self.cursor
+        column = self._destinations.index(destination) if destination in self._destinations else None
+        column = self.column if column is None and not destination else column
+        if row is None or column is None:
+            return False
+        self.column = column
+        self.show_column()
+        self.move_to(row, quiet=True)
+        self.moved()
+        self.repaint()
+        return True
+
     def draw(self, index: int) -> Strip:
         """Draw what one source says."""
         source = self._sources[index]
@@ -166,7 +187,7 @@ class Matrix(Lines):
             parts.append((" " * GAP, ground))
             spans = fit_spans(self._cell(source, self._destinations[place]), self._cell_width, self.glyphs)
             is_cursor = is_here and place == self.column
-            parts.extend((text, self.tones.style(tone, selected=is_cursor)) for text, tone in spans)
+            parts.extend((text, self.cell_style(tone, selected=is_cursor)) for text, tone in spans)
         return self.strip(parts, ground)
 
     def draw_header(self) -> Strip:

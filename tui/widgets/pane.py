@@ -9,7 +9,9 @@ from textual.message import Message
 from textual.strip import Strip
 
 from probes.model.flux import ObjectRef
+from probes.rules.finding import Diagnosis
 from tui.format import UNICODE, Glyphs, cut, width
+from tui.probing import Wanted
 from tui.widgets.filter import Filter
 from tui.widgets.lines import make_strip
 from tui.widgets.tones import tones_of
@@ -45,6 +47,10 @@ class Pane(Vertical):
 
     def subject(self) -> ObjectRef | None:
         """Tell what is under the cursor."""
+        return None
+
+    def to_probe(self, diagnosis: Diagnosis) -> Wanted | None:  # noqa: ARG002 - as some panes need it
+        """Tell what is to be probed for what is under the cursor, where that is more than its subject says."""
         return None
 
     def line(self) -> str:

@@ -223,8 +223,9 @@ class WizardApp(LiveApp):
             self.push_screen(LeavingScreen(ends=True))
 
     async def action_quit(self) -> None:
-        """End underlay, as ctrl-c asks for."""
-        self.quit()
+        """Stop the probe that is under way; where there is none, end underlay, as ctrl-c asks for."""
+        if not self.stop_probe():
+            self.quit()
 
     def exit(self, result: Any = None, return_code: int = 0, message: Any = None) -> None:
         """End, whoever asks for it: a run comes to rest first, for a bounded time; asked twice, at once."""

@@ -48,13 +48,14 @@ async def test_one_pane_at_a_time() -> None:
     async with shown(without_vxlan(source_tree()), width=80, height=24) as screen:
         text = await screen.press("2")
         bar = next(line for line in text.splitlines() if "1 Findings ✖" in line)
-        assert "2 Nodes ✖ 1   3 Overlay ✖" in bar
+        assert "2 Nodes ✖ 1  3 Overlay ✖" in bar
         assert "4 Flux ✖ 1" in bar
         assert "NODE" in text
         assert "OBJECT" not in text
         assert "OBJECT" in await screen.press("4")
         assert "from ╲ to" in await screen.press("3")
-        assert "SUBJECT" in await screen.press("tab", "tab", "tab")
+        assert "target" in await screen.press("tab", "tab")
+        assert "SUBJECT" in await screen.press("tab", "tab")
         assert "CHANGE" in await screen.press("shift+tab")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import re
 import shutil
+import time
 import unicodedata
 from collections.abc import Iterator
 
@@ -29,17 +30,20 @@ SCREENS = (
     ("overview", "2", "2 Nodes"),
     ("overview", "3", "3 Overlay"),
     ("overview", "4", "4 Flux"),
+    ("overview", "5", "5 Probes"),
     ("node eq14-001", "", "▸ eq14-001"),
     ("mesh", "", "▸ Overlay"),
     ("flux", "", "▸ Flux"),
     ("findings", "", "▸ Findings"),
     ("events", "", "▸ Events"),
+    ("probes", "", "▸ Probes"),
     ("describe", "", "▸ Describe"),
     ("yaml", "", "▸ YAML"),
     ("journal", "", "▸ Journal"),
 )
 """What to type after a colon, then, and what says that it is there; the last ones are of what the cursor was on."""
 HELP = "esc closes"
+ASKS = "esc leave"
 HOSTILE = "\x1b]2;evil\x07\x1b[2J [red]x[/nope] [@click=app.bell]y[/] \x9b31m \u202eback\u2066 a\nb\tc\x00 end"
 
 
@@ -116,7 +120,7 @@ def go(terminal: Tmux, name: str, then: str, sign: str) -> str:
     if name in {"describe", "yaml", "journal"}:
         go(terminal, "overview", "2", "2 Nodes")
     terminal.type(":")
-    terminal.until(lambda text: not offered(text))
+    terminal.until(lambda text: text.rstrip().rpartition("\n")[2].startswith(" :"))
     terminal.write(name)
     terminal.type("Enter")
     terminal.until(lambda text: sign in text and bool(offered(text)))
@@ -136,6 +140,10 @@ def undo(terminal: Tmux, key: Offered) -> bool:
             terminal.type("Escape")
             # An escape and a key that follows at once are one key to a terminal.
             terminal.until(lambda text: HELP not in text)
+        case "probe" | "probe all":
+            terminal.until(ASKS)
+            terminal.type("Escape")
+            terminal.until(lambda text: ASKS not in text)
         case "filter" | "command":
             terminal.until(lambda text: not offered(text))
             terminal.type("Escape")
@@ -148,6 +156,31 @@ def undo(terminal: Tmux, key: Offered) -> bool:
 def differs(screen: str, before: str) -> bool:
     """Tell whether more than clocks and ages differ."""
     return re.sub(r"\d", "", screen) != re.sub(r"\d", "", before)
+
+
+def test_a_probe_is_read_then_sent_and_can_be_stopped() -> None:
+    """In 80x24: p says what it would send, its results come in live, esc ends another run, and all ends cleanly."""
+    with demo() as terminal:
+        terminal.until(CAUSES[FLANNEL][1])
+        terminal.type("2", "p")
+        screen = terminal.until(ASKS)
+        assert "send path MTU and ping" in screen
+        assert "from eq14-001 to gladius and momonoke" in " ".join(screen.split())
+        terminal.type("Enter")
+        screen = terminal.until("✔ 1500 ✖ dead")
+        assert "▸ Probes" in screen
+        terminal.until(lambda text: "probing" not in text)
+        terminal.type("P")
+        terminal.until(ASKS)
+        terminal.type("Enter")
+        terminal.until("probing 0/")
+        terminal.type("Escape")
+        began = time.monotonic()
+        screen = terminal.until(lambda text: "probing" not in text)
+        assert time.monotonic() - began < 2
+        assert "▸ Probes" in screen
+        terminal.type("q", "q")
+        assert terminal.status() == 0
 
 
 def test_any_size_is_survived(terminal: Tmux) -> None:
