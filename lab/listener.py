@@ -1,6 +1,7 @@
 """A listening socket of loopback that knows whom it let in, and can end every connection for certain."""
 
 import asyncio
+import contextlib
 import socket
 import weakref
 from typing import Any, Final
@@ -22,7 +23,7 @@ class Listener(socket.socket):
         self.accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         try:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.setblocking(False)
+            self.settimeout(0)  # not blocking
             self.bind(("127.0.0.1", port))
             self.listen(BACKLOG)
         except OSError:
@@ -44,10 +45,8 @@ class Listener(socket.socket):
         """Cut every connection, and return when all of them are closed."""
         for peer in tuple(self.accepted):
             if peer.fileno() != -1:
-                try:
+                with contextlib.suppress(OSError):  # it is gone already: its end has yet to be read
                     peer.shutdown(socket.SHUT_RDWR)
-                except OSError:  # it is gone already: its end has yet to be read
-                    continue
         async with asyncio.timeout(CUT_SECONDS):
-            while any(peer.fileno() != -1 for peer in tuple(self.accepted)):
+            while any(peer.fileno() != -1 for peer in tuple(self.accepted)):  # noqa: ASYNC110 - no event tells of a close
                 await asyncio.sleep(0)  # their transports close in the rounds to come
