@@ -110,6 +110,7 @@ async def _screen(parsed: arguments.Arguments) -> int:
         follow,
         reads=source,
         probing=source,
+        repairs=source,
         collect=source.collect,
         context=parsed.context or (f"demo-{parsed.demo}" if parsed.demo is not None else ""),
         only=parsed.nodes,

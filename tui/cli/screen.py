@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Final
 
 from probes.model.flux import ObjectRef
 from probes.model.snapshot import Snapshot
+from probes.rules.finding import Diagnosis
 from tui.cli.place import Place
 from tui.probing import CannotProbe, Proposal, Wanted
+from tui.repairs import Leftover, PastRun, RepairFailed
 from tui.screens.base import ReadFailed
 
 if TYPE_CHECKING:
     from probes.cluster import Cluster
     from probes.onrequest import OnRequest
+    from runbooks.facts import Found
+    from runbooks.plan import Plan
+    from runbooks.runbook import Runbook
+    from runbooks.shelf import Catalog
+    from tui.cli.carrying import Carried
     from tui.cli.probing import Prober
 
-_HEAVY: Final = ("probes.kube.official", "asyncssh", "probes.onrequest", "tui.cli.connect", "tui.cli.probing")
+_HEAVY: Final = (
+    *("probes.kube.official", "asyncssh", "probes.onrequest", "tui.cli.connect", "tui.cli.probing", "tui.cli.carrying"),
+)
 """What is imported beside the running screens, so that the first frame does not wait for it."""
 
 
@@ -31,6 +40,8 @@ class Source:
         self._asked = asyncio.Event()
         self._request: OnRequest | None = None
         self._prober: Prober | None = None
+        self._at: tuple[Place, Cluster] | None = None
+        self._shelf: Catalog | None = None
 
     def collect(self) -> None:
         """Ask every source again, now."""
@@ -47,11 +58,12 @@ class Source:
         async with self._place() as place, connected(place, watch=True) as cluster:
             self._request = OnRequest(cluster.wires, lambda: cluster.snapshot)
             prober = self._prober = Prober(cluster, place)
+            self._at = place, cluster
             try:
                 while True:
                     await self._follow_until_asked(cluster, publish)
             finally:
-                self._request = self._prober = None
+                self._request = self._prober = self._at = None
                 await prober.close()
 
     async def _follow_until_asked(self, cluster: "Cluster", publish: Callable[[Snapshot], None]) -> None:
@@ -85,3 +97,54 @@ class Source:
             return await ask(self._request)
         except NotRead as error:
             raise ReadFailed(str(error)) from error
+
+    # What carries runbooks out.
+
+    def _there(self) -> "tuple[Place, Cluster]":
+        if self._at is None:
+            raise RepairFailed("there is no connection to the cluster yet")
+        return self._at
+
+    def catalog(self) -> "Catalog":
+        """Give the runbooks there are, as they were when one was first asked for."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        if self._shelf is None:
+            self._shelf = carrying.shelf()
+        return self._shelf
+
+    async def found(self, runbook: "Runbook", diagnosis: Diagnosis) -> "Found":  # noqa: ARG002 - the cluster's own is newer
+        """Read what a plan needs to know besides the diagnosis; raises RepairFailed."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        return await carrying.found(runbook, self._there()[1])
+
+    def begin(self, plan: "Plan") -> "Carried":
+        """Begin a run; raises RepairFailed."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        return carrying.begin(plan, self._there()[0])
+
+    async def resume(self, run: str, *, breaking: str = "", abandon: bool = False) -> "Carried":
+        """Go on with a run, or end it; raises RepairFailed."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        return carrying.resume(run, self._there()[0], breaking=breaking, abandon=abandon)
+
+    async def runs(self) -> tuple[PastRun, ...]:
+        """List the runs there were; raises RepairFailed."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        return await carrying.runs()
+
+    async def report(self, run: str) -> str:
+        """Give the report of a run; raises RepairFailed."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        return await carrying.told(run)
+
+    async def leftovers(self) -> tuple[Leftover, ...]:
+        """List what earlier runs left; raises RepairFailed."""
+        from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
+
+        return await carrying.leftovers(self._there()[1])

@@ -62,7 +62,12 @@ def fits(catalog: Catalog, diagnosis: Diagnosis, wanted: Wanted) -> tuple[Fit, .
     causes = tuple(cause for each in sought if (cause := cause_of(diagnosis, each)) is not None)
     everything = findings_of(diagnosis)
     made = [_fit(each, sought, causes, everything) for each in catalog.runbooks.values()]
-    return tuple(sorted(made, key=lambda fit: (fit.rank, -len(fit.here), fit.runbook.name)))
+    return tuple(sorted(made, key=lambda fit: (fit.rank, _touches_all(fit.runbook), -len(fit.here), fit.runbook.name)))
+
+
+def _touches_all(runbook: Runbook) -> bool:
+    """Tell whether a runbook goes through every node unless told otherwise: what does less is offered first."""
+    return any(each.source == "all-nodes" for each in runbook.parameters)
 
 
 def _fit(runbook: Runbook, sought: Iterable[Finding], causes: Iterable[Finding], everything: Iterable[Finding]) -> Fit:

@@ -6,11 +6,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from probes.model.flux import ObjectRef
-from probes.rules.finding import Diagnosis
+from probes.rules.finding import Diagnosis, Finding
 from runbooks.facts import Found
 from runbooks.parameters import PlanError, read_value, suggested
 from runbooks.plan import Plan, plan
 from runbooks.runbook import Parameter, Runbook
+from runbooks.sight import finding_key
 from tui.wizards.planned import Entered
 
 _OBJECTS: Final = {"object", "objects"}
@@ -39,11 +40,15 @@ def _many(parameter: Parameter) -> Parameter:
 class Draft:
     """What was given for a runbook, and what it comes to on a diagnosis."""
 
-    def __init__(self, runbook: Runbook, given: Mapping[str, str], *, run: str) -> None:
-        """``run``: the run's name, see runbooks.plan.run_name."""
+    def __init__(self, runbook: Runbook, given: Mapping[str, str], *, run: str, now: float) -> None:
+        """``run``: the run's name, see runbooks.plan.run_name; ``now``: one moment for every plan that is made of it.
+
+        What a plan writes down, such as a request's stamp, is the same in each: only the cluster makes them differ.
+        """
         self.runbook = runbook
         self.given = dict(given)
         self.run = run
+        self.now = now
         self.plan: Plan | None = None
         self.wrong = ""
         """Why there is no plan, in one sentence."""
@@ -82,7 +87,7 @@ class Draft:
             return ",".join(suggested(self.runbook, parameter, diagnosis))
         return parameter.default or ""
 
-    def make(self, diagnosis: Diagnosis, found: Found, now: float) -> None:
+    def make(self, diagnosis: Diagnosis, found: Found) -> None:
         """Make the plan of what is given, or tell what is wrong."""
         self.entered = tuple(self._entered(each, diagnosis) for each in self.runbook.parameters)
         lacking = [each for each in self.entered if each.wrong]
@@ -91,7 +96,7 @@ class Draft:
             self.wrong = lacking[0].wrong
             return
         try:
-            self.plan = plan(self.runbook, self.given, diagnosis, run=self.run, now=now, found=found)
+            self.plan = plan(self.runbook, self.given, diagnosis, run=self.run, now=self.now, found=found)
         except PlanError as error:
             self.wrong = str(error)
         else:
@@ -122,3 +127,17 @@ def differs(one: Plan | None, other: Plan | None) -> bool:
         other.warnings,
         other.clears,
     )
+
+
+def causes(diagnosis: Diagnosis) -> dict[str, str]:
+    """Tell of each finding that is explained by another which one that is, both as ``CODE SUBJECT``."""
+    found: dict[str, str] = {}
+
+    def note(finding: Finding, root: str) -> None:
+        for symptom in finding.symptoms:
+            found[finding_key(symptom)] = root
+            note(symptom, root)
+
+    for each in diagnosis.findings:
+        note(each, finding_key(each))
+    return found

@@ -1,6 +1,7 @@
 """A plan to review: what it clears and leaves, its parameters, every step with its exact commands and gate. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from runbooks.actions import WriteFile
@@ -33,14 +34,20 @@ class Entered(NamedTuple):
 
 
 def review(
-    runbook: Runbook, plan: Plan | None, wrong: str, entered: Sequence[Entered], context: str, glyphs: Glyphs
+    runbook: Runbook,
+    plan: Plan | None,
+    wrong: str,
+    entered: Sequence[Entered],
+    context: str,
+    glyphs: Glyphs,
+    explained_by: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Block, ...]:
-    """Write a plan up; ``wrong`` says why there is none."""
+    """Write a plan up; ``wrong`` says why there is none, ``explained_by`` which finding is the cause of another."""
     about = [Paragraph(runbook.title, "header")]
     about += [Paragraph(runbook.about)] if runbook.about else []
     parts: list[tuple[Heading, Sequence[Block]]] = []
     if plan is not None:
-        parts.append((Heading("What it does", _weight(plan)), tuple(_does(plan, context, glyphs))))
+        parts.append((Heading("What it does", _weight(plan)), tuple(_does(plan, context, explained_by, glyphs))))
     if entered:
         parts.append((Heading("Parameters", Span("enter changes one", "muted")), tuple(_parameters(entered, glyphs))))
     if plan is None:
@@ -63,7 +70,7 @@ def _count(plan: Plan) -> str:
     return f"{many} step{'s' if many != 1 else ''}{nodes}, one after another"
 
 
-def _does(plan: Plan, context: str, glyphs: Glyphs) -> Iterator[Block]:
+def _does(plan: Plan, context: str, explained_by: Mapping[str, str], glyphs: Glyphs) -> Iterator[Block]:
     fields = [Field("context", Span(context or "none", "accent"))]
     fields += [Field("server", Span(plan.server, "muted"))] if plan.server else []
     fields += [Field("nodes", Span(", ".join(plan.nodes)))] if plan.nodes else []
@@ -79,6 +86,10 @@ def _does(plan: Plan, context: str, glyphs: Glyphs) -> Iterator[Block]:
     if not plan.clears:
         yield Paragraph("It clears nothing that is found now.", "muted")
     for left in plan.leaves:
+        if (cause := explained_by.get(left.finding)) in plan.clears:
+            said = (Span(left.finding), Span(f": explained by {cause}", "muted"))
+            yield Hanging((Span(" goes with it    ", "muted"),), said)
+            continue
         said = (Span(left.finding), Span(f": {left.reason}", "muted"))
         yield Hanging((Span(" does not clear  ", "warning"),), said)
 

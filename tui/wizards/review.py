@@ -20,7 +20,7 @@ from tui.widgets.askbar import AskBar
 from tui.widgets.blocks import Bullet
 from tui.widgets.documentpane import DocumentPane
 from tui.wizards import planned
-from tui.wizards.drafting import Draft, begin_with, differs
+from tui.wizards.drafting import Draft, begin_with, causes, differs
 from tui.wizards.host import WizardApp
 from tui.wizards.planned import PARAMETER, READABLE
 
@@ -83,7 +83,7 @@ class ReviewScreen(LiveScreen):
     def on_mount(self) -> None:
         """Read what the plan goes by, and make it."""
         given = begin_with(self._runbook, self.ref, self.app.diagnosis)
-        self._draft = Draft(self._runbook, given, run=self.app.name_run())
+        self._draft = Draft(self._runbook, given, run=self.app.name_run(), now=self.app.clock())
         super().on_mount()
         self._pane.document.focus()
         self.read()
@@ -109,7 +109,7 @@ class ReviewScreen(LiveScreen):
     def show(self, diagnosis: Diagnosis) -> None:
         """Show what there is; another diagnosis makes another plan with the next second."""
         if self._made_of is None:
-            self._draft.make(diagnosis, Found(), self.app.clock())
+            self._draft.make(diagnosis, Found())
             self._draw()
 
     def tick(self, now: float) -> None:
@@ -121,7 +121,7 @@ class ReviewScreen(LiveScreen):
     def _make(self) -> None:
         if self._found is not None:
             self._made_of = self.app.diagnosis
-            self._draft.make(self._made_of, self._found, self.app.clock())
+            self._draft.make(self._made_of, self._found)
             self._draw()
 
     def _draw(self) -> None:
@@ -129,7 +129,13 @@ class ReviewScreen(LiveScreen):
         is_reading = self._found is None
         wrong = "reading what it goes by" if is_reading and draft.plan is not None else draft.wrong
         blocks = planned.review(
-            self._runbook, None if is_reading else draft.plan, wrong, draft.entered, self.context, glyphs
+            self._runbook,
+            None if is_reading else draft.plan,
+            wrong,
+            draft.entered,
+            self.context,
+            glyphs,
+            causes(self.app.diagnosis),
         )
         unread = (Bullet(status("unknown", glyphs), f"not read: {self._unread}"),) if self._unread else ()
         self._pane.set_document((*unread, *blocks), self.app.clock())

@@ -170,6 +170,8 @@ def _conditions(label: str, gate: GateSeen, glyphs: Glyphs, *, failed: bool) -> 
     lead = Span(f"    {label.ljust(MARGIN - 4)}", "muted")
     if failed:
         yield Ticks((lead, count, Span(", and time is up", "critical")))
+    elif gate.soak_ends is not None and gate.before:
+        yield Ticks((lead, count))
     elif gate.soak_ends is not None:
         yield Ticks((lead, count, Span(", to stay so for another "), Ticking(gate.soak_ends, remaining)))
     else:

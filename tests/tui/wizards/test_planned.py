@@ -102,8 +102,8 @@ def test_the_text_that_is_copied_has_its_commands_uncut() -> None:
 
 
 def draft(**given: str) -> Draft:
-    made = Draft(RUNBOOK, given, run="0101-001640-beef")
-    made.make(judged(), Found(), AT)
+    made = Draft(RUNBOOK, given, run="0101-001640-beef", now=AT)
+    made.make(judged(), Found())
     return made
 
 
@@ -140,7 +140,7 @@ def test_a_plan_that_cannot_be_made_says_why() -> None:
     text = said(view.review(RUNBOOK, made.plan, made.wrong, made.entered, "test", UNICODE))
     assert "✖ nodes: the cluster has no node gollum" in text
     made.give("nodes", "samwise")
-    made.make(judged(), Found(), AT)
+    made.make(judged(), Found())
     assert made.plan is not None
     assert made.plan.nodes == ("samwise",)
 
