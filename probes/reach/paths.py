@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from probes.model.reach import Result, Sizes, Tone, Way
-from probes.reach import echo
+from probes.model.reach import Direction, Result, Sizes, Tone, Way
+from probes.reach import echo, oneway
 from probes.reach.echo import Echo
 from probes.reach.outward import answers_of, ways_of
 from probes.reach.pairs import Plan, Report, Target
-from probes.reach.pmtu import ROUNDS, PathMtu, judge, wanted
+from probes.reach.pmtu import ROUNDS, SMALL, PathMtu, judge, wanted
 from probes.reach.sounding import attempt
 from probes.reach.volley import Shot
 from probes.transports.base import TransportError
@@ -41,36 +41,75 @@ async def search(plan: Plan, report: Report, *, packets: int = echo.PACKETS) -> 
 
 async def _from_one(vantage: Vantage, targets: Sequence[Target], report: Report, packets: int) -> None:
     """Search all directions from one vantage; what the host refuses is each one's reason."""
-    waiting = {str(number): target for number, target in enumerate(targets)}
-    seen: dict[str, list[Echo]] = {key: [] for key in waiting}
-    ways: dict[str, Way] = {key: Way() for key in waiting}
+    named = {str(number): target for number, target in enumerate(targets)}
+    waiting = set(named)
+    seen: dict[str, list[Echo]] = {key: [] for key in named}
+    ways: dict[str, Way] = {key: Way() for key in named}
+    silent: dict[str, PathMtu] = {}
 
-    def tell(key: str, found: PathMtu) -> None:
-        target = waiting.pop(key)
+    def tell(key: str, found: PathMtu, way: Direction = "there") -> None:
         if found.outcome == "told" and not found.by:
             found = msgspec.structs.replace(found, reason=_remembered(ways[key]))
-        report(_result(vantage, target, ways[key], found, seen[key]))
+        report(_result(vantage, named[key], ways[key], found, seen[key], way))
+
+    def settle(key: str, found: PathMtu) -> None:
+        waiting.discard(key)
+        if found.outcome == "silent":
+            silent[key] = found  # which way it is lost is asked of all together, at the end
+        else:
+            tell(key, found)
 
     try:
-        ways = await ways_of(vantage, {key: target.address for key, target in waiting.items()})
-        for key in [key for key in waiting if ways[key].mtu is None]:
-            why = ways[key].reason or f"the MTU of {ways[key].dev} is unknown"
-            tell(key, PathMtu("unassessed", reason=why))
-        for _ in range(ROUNDS):
-            shots = {key: wanted(_top(ways[key]), seen[key]) for key in waiting}
-            for key in [key for key, sizes in shots.items() if not sizes]:
-                tell(key, judge(_top(ways[key]), seen[key]))
-            if not waiting:
-                return
-            await _fire(vantage, {key: shots[key] for key in waiting}, ways, seen, packets)
-        for key in list(waiting):
-            tell(key, judge(_top(ways[key]), seen[key]))
+        ways.update(await ways_of(vantage, {key: target.address for key, target in named.items()}))
+        for key in [key for key in named if ways[key].mtu is None]:
+            settle(key, PathMtu("unassessed", reason=ways[key].reason or f"the MTU of {ways[key].dev} is unknown"))
+        await _rounds(vantage, waiting, ways, seen, settle, packets)
     except TransportError as error:
-        for key in list(waiting):
-            tell(key, PathMtu("unassessed", reason=str(error)))
+        for key in sorted(waiting):
+            settle(key, PathMtu("unassessed", reason=str(error)))
+    directions = await _directions(vantage, {key: (ways[key], found) for key, found in silent.items()})
+    for key, found in silent.items():
+        tell(key, found, directions[key])
 
 
-def _result(vantage: Vantage, target: Target, way: Way, found: PathMtu, tried: Sequence[Echo]) -> Result:
+async def _rounds(
+    vantage: Vantage,
+    waiting: set[str],
+    ways: Mapping[str, Way],
+    seen: Mapping[str, list[Echo]],
+    settle: Callable[[str, PathMtu], None],
+    packets: int,
+) -> None:
+    """Send round after round until every direction is settled; ``settle`` takes it off ``waiting``."""
+    for _ in range(ROUNDS):
+        shots = {key: wanted(_top(ways[key]), seen[key]) for key in sorted(waiting)}
+        for key in [key for key, sizes in shots.items() if not sizes]:
+            settle(key, judge(_top(ways[key]), seen[key]))
+        if not waiting:
+            return
+        await _fire(vantage, {key: shots[key] for key in sorted(waiting)}, ways, seen, packets)
+    for key in sorted(waiting):
+        settle(key, judge(_top(ways[key]), seen[key]))
+
+
+async def _directions(vantage: Vantage, silent: Mapping[str, tuple[Way, PathMtu]]) -> dict[str, Direction]:
+    """Find out which way the sizes are lost that are; where that cannot be asked it may be either."""
+    sizes = {
+        f"{key}.{name}": (way.address, size)
+        for key, (way, found) in silent.items()
+        for name, size in (("small", SMALL), ("large", found.lost_from or SMALL))
+    }
+    commands = [Shot(name, oneway.command(*each)) for name, each in sizes.items()]
+    try:
+        answers = await answers_of(vantage, commands, oneway.SECONDS) if commands else {}
+    except TransportError:
+        answers = {}
+    return {key: oneway.direction(answers.get(f"{key}.small"), answers.get(f"{key}.large")) for key in silent}
+
+
+def _result(
+    vantage: Vantage, target: Target, way: Way, found: PathMtu, tried: Sequence[Echo], direction: Direction
+) -> Result:
     return Result(
         probe="pmtu",
         vantage=vantage.name,
@@ -83,7 +122,7 @@ def _result(vantage: Vantage, target: Target, way: Way, found: PathMtu, tried: S
         node=vantage.node,
         pod=vantage.pod,
         peer=target.node,
-        direction="there",  # the reply, as long, may be cut on its way back
+        direction=direction,  # of what passes: there; the reply, as long, may be cut on its way back
         reason=found.reason,
         way=way,
         sizes=Sizes(found.mtu, found.lost_from, found.by),

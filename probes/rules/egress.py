@@ -59,7 +59,7 @@ def _blackholes(inside: Sequence[Result]) -> Iterator[Finding]:
         return
     sizes = sorted({each.sizes.mtu for each in silent if each.sizes is not None and each.sizes.mtu})
     above = f" above {sizes[0]} bytes" if sizes else " of full size"
-    ways = {each.direction for each in stalled} - {"both"}
+    ways = {each.direction for each in found} - {"both"}
     way = f", on the way {' and '.join(sorted(ways))}" if ways else ""
     hops = sorted({each.way.gateway for each in found if each.way.gateway})
     beyond = f" Beyond {listed(hops)}, the first hop." if hops else ""

@@ -57,6 +57,17 @@ def test_a_blackhole_is_found_to_the_byte(testbed: Testbed) -> None:
     found = [(each["outcome"], each["sizes"]["mtu"], each["sizes"]["lost_from"]) for each in read["results"]]
     assert found == [("silent", 1400, 1401)] * 6
     assert (status, codes(read)) == (2, ["egress-mtu-blackhole"])
+    assert {each["direction"] for each in read["results"]} == {"there"}
+    roads.forget(testbed)
+    with (
+        roads.narrow(testbed, "router", "eth0", 1400),
+        roads.dropping(testbed, "router", "OUTPUT", "-p", "icmp", "--icmp-type", "fragmentation-needed"),
+        roads.dropping(
+            testbed, "router", "FORWARD", "-o", "eth0", "-p", "icmp", "-m", "length", "--length", "1401:9000"
+        ),
+    ):
+        _, read = probe(testbed, "pmtu", WEB, "--from", "node")
+    assert {(each["outcome"], each["direction"]) for each in read["results"]} == {("silent", "back")}
 
 
 def test_filtered_echo_is_inconclusive(testbed: Testbed) -> None:
