@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from probes.model.reach import Result
 from probes.reach import artifact
 from probes.reach.asking import ask
+from probes.reach.cloning import REPOSITORIES, Repository, fetch_repositories
 from probes.reach.fetch import TARGETS, fetch
 from probes.reach.pairs import PAIRS, Plan, Target, pairs
 from probes.reach.paths import search
@@ -19,6 +20,7 @@ from tui.cli.probe import Ground
 from tui.probing import CannotProbe, Report, Wanted
 
 ATTEMPTS: Final = 3
+CLONES: Final = 2
 PINGS: Final = 10
 MESH_PINGS: Final = 5
 """Of each of two sizes."""
@@ -95,6 +97,24 @@ async def http(wanted: Wanted, ground: Ground) -> Part:
     return Part(what, f"from {_from(vantages)}", count + len(unsent) if count else 0, send)
 
 
+async def git(wanted: Wanted, ground: Ground) -> Part:
+    """Fetch repositories as source-controller does, by both versions of HTTP."""
+    urls = [url for url in wanted.targets if url.startswith(("https://", "http://"))][:REPOSITORIES]
+    vantages = ground.offered.vantages
+    unsent = [_unsent("git", name, url, why) for name, why in ground.offered.missing.items() for url in urls]
+
+    async def send(report: Report) -> None:
+        for each in unsent:
+            report(each)
+        found = [Repository(url) for url in urls]
+        await fetch_repositories(vantages, found, report, attempts=CLONES, seconds=SECONDS)
+
+    hosts = dict.fromkeys(urlsplit(url).hostname or url for url in urls)
+    count = len(urls) * len(vantages)
+    what = f"{CLONES} shallow clones of {_named(list(hosts))} by each version"
+    return Part(what, f"from {_from(vantages)}", count + len(unsent) if count else 0, send)
+
+
 async def dns(wanted: Wanted, ground: Ground) -> Part:
     """Ask every resolver that a vantage has."""
     names = [urlsplit(each).hostname or "" if "://" in each else each for each in wanted.targets]
@@ -121,7 +141,7 @@ def sentence(parts: Sequence[Part]) -> str:
     return "; ".join(f"{_named(what)} {where}" for where, what in ways.items())
 
 
-KINDS: Final[Mapping[str, Make]] = {"pmtu": pmtu, "ping": ping, "mesh": mesh, "http": http, "dns": dns}
+KINDS: Final[Mapping[str, Make]] = {"pmtu": pmtu, "ping": ping, "mesh": mesh, "http": http, "git": git, "dns": dns}
 
 
 class _Ways(NamedTuple):

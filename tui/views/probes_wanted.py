@@ -124,7 +124,7 @@ def of_source(snapshot: Snapshot, source: FluxObject) -> Wanted | None:
     pods.sort(key=lambda pod: (pod.phase != "Running", pod.name))
     pod = pods[0] if pods else None
     return Wanted(
-        SOURCE,
+        (*SOURCE, "git") if source.ref.kind == "GitRepository" else SOURCE,
         sources=(pod.node,) if pod else (),
         targets=(url,),
         speaker=pod.ips[0] if pod and pod.ips else "",

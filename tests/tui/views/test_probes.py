@@ -189,7 +189,7 @@ def test_a_source_is_asked_for_as_its_controller_does() -> None:
     judged = world()
     wanted = probes_wanted.wanted_of(judged, ObjectRef("GitRepository", "flux-system", "fleet"))
     assert wanted is not None
-    assert (wanted.kinds, wanted.sources, wanted.targets) == (("http",), ("samwise",), (URL,))
+    assert (wanted.kinds, wanted.sources, wanted.targets) == (("http", "git"), ("samwise",), (URL,))
     assert wanted.speaker == "10.42.1.5"
     for url, asked in (
         ("https://user:secret@git.example/x.git?token=1", "https://git.example/x.git"),
@@ -239,8 +239,8 @@ def test_findings_lead_to_what_their_pages_verify() -> None:
     assert kinds("node-unreachable", node) == (("pmtu", "ping"), (), ("samwise",))
     assert kinds("coredns-unreachable", ObjectRef("Deployment", "kube-system", "coredns")) == (("dns",), (), ())
     assert kinds("resolver-loopback", node) == (("dns",), ("samwise",), ())
-    assert kinds("flux-tls-stall", source) == (("http",), ("samwise",), ())
-    assert kinds("flux-source-dns", source) == (("dns", "http"), ("samwise",), ())
+    assert kinds("flux-tls-stall", source) == (("http", "git"), ("samwise",), ())
+    assert kinds("flux-source-dns", source) == (("dns", "http", "git"), ("samwise",), ())
     assert kinds("secret-outage", ObjectRef("ExternalSecret", "a", "b")) is None
     assert probes_wanted.between("samwise", "samwise") is None
 
