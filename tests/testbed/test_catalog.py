@@ -99,3 +99,17 @@ def test_restore_vxlan(matrix: Matrix, fault: str, how: How, tmp_path: Path) -> 
     with broken(matrix, fault):
         how(matrix.bed, "restore-vxlan", LIKE, tmp_path)
         is_well(matrix)
+
+
+@pytest.mark.parametrize("how", [by_engine, by_hand])
+def test_checksum_offload(matrix: Matrix, how: How, tmp_path: Path) -> None:
+    """flannel's device computes its checksums itself, and does again when it is made anew."""
+    how(matrix.bed, "checksum-offload", {"nodes": "samwise,theoden", "soak": "1s"}, tmp_path)
+    for node in ("samwise", "theoden"):
+        shown = matrix.ground.run(node, ["ethtool", "-k", "flannel.1"])
+        assert "tx-checksum-ip-generic: off" in shown
+        rule = matrix.ground.path(node, "/etc/udev/rules.d/90-flannel.rules")
+        assert 'RUN+="/usr/sbin/ethtool -K flannel.1 tx-checksum-ip-generic off"' in rule.read_text()
+        rule.unlink()
+        matrix.ground.run(node, ["ethtool", "-K", "flannel.1", "tx-checksum-ip-generic", "on"])
+    is_well(matrix)
