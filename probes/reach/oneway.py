@@ -32,6 +32,6 @@ def command(address: str, size: int) -> tuple[str, ...]:
 def direction(small: Completed | None, large: Completed | None) -> Literal["there", "back", "both"]:
     """Say which way the large ones are lost; ``both``: it cannot be told, as nobody refuses the small ones either."""
     small_refused, large_refused = (each is not None and "refused" in each.stdout for each in (small, large))
-    if not small_refused:
+    if not small_refused or large is None:
         return "both"
     return "back" if large_refused else "there"

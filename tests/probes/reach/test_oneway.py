@@ -17,7 +17,7 @@ SILENT = Completed(("x",), 0, "")
         (SILENT, SILENT, "both"),
         (SILENT, REFUSED, "both"),
         (None, None, "both"),
-        (REFUSED, None, "there"),
+        (REFUSED, None, "both"),
     ],
 )
 def test_ways(small: Completed | None, large: Completed | None, way: str) -> None:
