@@ -21,11 +21,17 @@ import themes
 from lab.cluster import LabCluster
 from lab.incident import names
 from probes.model.flux import ObjectRef
+from probes.model.reach import Result
 from probes.model.snapshot import Snapshot
+from probes.rules.diagnose import diagnose
 from probes.rules.facts import node_ref
 from tui.app import Publish, UnderlayApp
 from tui.cli.connect import connected
 from tui.cli.place import Place
+from tui.cli.probing import Prober
+from tui.probed import told
+from tui.probing import Wanted
+from tui.views.probes_wanted import urls
 
 FOLDER: Final = Path(__file__).parent
 NOW: Final = 1_795_257_737.0
@@ -68,6 +74,9 @@ def shots() -> Iterator[Shot]:
     yield Shot("flux", screen="flux")
     yield Shot("findings", screen="findings")
     yield Shot("events", "registry-tls-timeouts", "events")
+    yield Shot("probes", "flux-http2-vxlan", "probes")
+    yield Shot("probes-80x24", "flux-http2-vxlan", "probes", size=NARROW)
+    yield Shot("path-mtu", screen="probes", keys=("2", "right"))
     yield Shot("describe", screen="describe", about=node)
     yield Shot("help", keys=("question_mark",))
 
@@ -85,6 +94,22 @@ async def observe(incident: str) -> Snapshot:
     return msgspec.structs.replace(found, at=NOW, server="https://127.0.0.1:6443", api_latency=0.004, sources=sources)
 
 
+async def probe(incident: str) -> tuple[Result, ...]:
+    """Send every probe of the list of targets in a demo cluster, as if all had come back just now."""
+    found: list[Result] = []
+    async with LabCluster(incident, clock=lambda: NOW) as lab:
+        place = Place(kubeconfig=lab.kubeconfig, ssh_config=lab.ssh_config, demo=incident)
+        async with connected(place) as cluster:
+            targets = urls(diagnose(await cluster.observe(_PATIENCE)))
+            prober = Prober(cluster, place)
+            try:
+                await (await prober.propose(Wanted(("pmtu", "http"), targets=targets))).send(found.append)
+            finally:
+                await prober.close()
+    found.sort(key=lambda each: each.key)
+    return tuple(msgspec.structs.replace(each, at=NOW) for each in found)
+
+
 class Picture:
     """What was on a screen."""
 
@@ -93,7 +118,7 @@ class Picture:
         self.text = text
 
 
-async def take(shot: Shot, snapshot: Snapshot) -> Picture:
+async def take(shot: Shot, snapshot: Snapshot, results: Sequence[Result] = ()) -> Picture:
     """Show a screen without a terminal and take a picture of it once all is drawn."""
 
     async def follow(publish: Publish) -> None:
@@ -106,6 +131,7 @@ async def take(shot: Shot, snapshot: Snapshot) -> Picture:
         async with asyncio.timeout(_PATIENCE):
             while not app.diagnosis.views:
                 await pilot.pause()
+        app.probed = told(app.probed, results)
         if shot.screen:
             app.go(shot.screen, shot.about)
             await pilot.pause()
@@ -137,7 +163,8 @@ async def export(folder: Path, wanted: Sequence[str]) -> None:
             continue
         if shot.incident not in observed:
             observed[shot.incident] = await observe(shot.incident)
-        picture = await take(shot, observed[shot.incident])
+        results = await probe(shot.incident) if shot.screen == "probes" else ()
+        picture = await take(shot, observed[shot.incident], results)
         file = folder / f"{shot.name}.svg"
         file.write_text(picture.svg, encoding="utf-8")
         sys.stdout.write(f"{file.name}\n")
