@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from lab import discovery, reads, tables, writes
+from lab import discovery, execution, reads, tables, writes
 from lab.answers import Refusal, answer, status
 from lab.kinds import KINDS, Kind
 from lab.store import ConflictError, ExistsError, NotFoundError
@@ -111,6 +111,8 @@ class Api:
         if words[-1].endswith("reviews") and request.method == "POST":
             kind = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}}
             return answer(kind | {"spec": {}, "status": {"allowed": True}}, 201)
+        if words[-1] == "exec" and len(words) == 7:  # noqa: PLR2004 - api/v1/namespaces/NAME/pods/NAME/exec
+            return await execution.serve(request, self.world, words[3], words[5])
         return await self._resource(request, words)
 
     def _discover(self, path: str) -> dict[str, Any] | None:

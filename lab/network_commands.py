@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from lab import asking, commands, detached, fabric, iproute, outside
+from lab import asking, commands, detached, fabric, iproute, outside, sources
 from lab.commands import Call, Done, Program
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 from lab.journal import journalctl
@@ -323,7 +323,7 @@ def _reboot(call: Call) -> Done:
 PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
     "bash": asking.bash,
     "bridge": _bridge,
-    "curl": outside.curl,
+    "curl": sources.curl,
     "getent": outside.getent,
     "ip": _ip,
     "journalctl": journalctl,

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from probes.model.plan import Plan
+
 FILE: Final = "config.yaml"
 
 
@@ -33,6 +35,8 @@ class ContextSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     """A file in place of ~/.ssh/config, as ``ssh -F``."""
     nodes: dict[str, HostSettings] = {}
     """By node name."""
+    plans: dict[str, Plan] = {}
+    """Named sets of probes (docs/probes.md)."""
     vantages: dict[str, HostSettings] = {}
     """Further hosts to probe from, such as the hypervisor or the gateway, by a name of your choice."""
 

@@ -92,3 +92,14 @@ def test_names_are_answered_where_coredns_is_reached(capsys: pytest.CaptureFixtu
     asked = [each for each in results if each["called"] != "resolv.conf"]
     assert {each["outcome"] for each in asked if each["node"] == "eq14-001"} == {"ok"}
     assert {each["outcome"] for each in asked if each["node"] != "eq14-001"} == {"silent"}
+
+
+def test_a_pod_that_is_named_is_asked_through_the_api(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no SSH a command in a container speaks for its pod; pods that are not there are told."""
+    where = "exec:default/nettest"
+    status, results, _ = probe(capsys, "flux-clone-timeouts", "ping", "198.51.100.7", "--from", where, "-n", "30")
+    assert (status, [(each["vantage"], each["outcome"]) for each in results]) == (2, [(where, "lossy")])
+    status, results, _ = probe(capsys, "flux-clone-timeouts", "tls", "--from", where, "-n", "1")
+    assert [(each["vantage"], each["pod"]) for each in results] == [(where, "default/nettest")]
+    assert main(["--demo", "healthy", "probe", "ping", "--from", "exec:default/nobody"]) == 3
+    assert "the cluster has no pod default/nobody" in capsys.readouterr().err

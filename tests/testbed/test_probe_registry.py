@@ -103,3 +103,39 @@ def test_what_a_change_of_the_network_did_is_shown(testbed: Testbed) -> None:
     assert "samwise: mtu eth0 1500 → eth0 1400" in compared.stdout
     assert "better" in compared.stdout
     assert underlay.run(testbed, "probe", "runs").stdout.count("-registry") == 2
+
+
+PLAN = """\
+contexts:
+  testbed:
+    plans:
+      egress:
+        repeat: 2
+        interval: 0.1
+        probes:
+          - {probe: http, targets: ["https://registry.outside.test/v2/"]}
+          - {probe: git, targets: ["https://git.outside.test/fleet.git"]}
+          - {probe: registry, targets: ["registry.outside.test/shop/web:1.0"]}
+        success:
+          - {probe: http, need: 4, of: 4, from: [samwise]}
+          - {probe: http, need: 4, of: 4, without: tls, from: [server], any: true}
+"""
+
+
+def test_a_plan_is_held_against_its_criteria(testbed: Testbed) -> None:
+    """Two rounds of three probes: met criteria are 0; cut off, a node fails its criterion and no other."""
+    config = testbed.folder / "plan.yaml"
+    config.write_text(PLAN)
+    where = ("--config", str(config), "--from", "node")
+    status, read = probe(testbed, "plan", "egress", *where)
+    assert (status, [each["tone"] for each in read["criteria"]]) == (0, ["ok", "ok"])
+    assert {(each["probe"], len(each["attempts"])) for each in read["results"]} == {
+        ("http", 4),
+        ("git", 4),
+        ("registry", 2),
+    }
+    lost = ("-p", "tcp", "--dport", "443", "-s", testbed.node("samwise").address)
+    with roads.dropping(testbed, "router", "FORWARD", *lost):
+        status, read = probe(testbed, "plan", "egress", *where, "--timeout", "4")
+    assert (status, [each["tone"] for each in read["criteria"]]) == (2, ["critical", "ok"])
+    config.unlink()

@@ -54,12 +54,34 @@ steps:
 """
 
 
+TOUCHING = """\
+name: touching
+title: Touch a node in every way there is but a restart
+parameters:
+  node: {type: node, about: which}
+steps:
+  - set-link-mtu: {node: "${node}", ifname: flannel.1, mtu: 1400}
+    why: to see it happen exactly once, as all of this
+    gate: {must: [{link-mtu: {ifname: flannel.1, mtu: "1400"}}]}
+  - write-file: {node: "${node}", path: /etc/underlay-test.conf, content: "it's $HOME; `x`\\n", mode: "0640"}
+    why: likewise
+  - annotate: {target: {kind: Node, name: "${node}"}, annotations: {underlay.test/seen: "${run}"}}
+    why: likewise
+  - remove-file: {node: "${node}", path: /etc/underlay-gone.conf}
+    why: likewise
+  - set-link-mtu: {node: "${node}", ifname: flannel.1, mtu: 1450}
+    why: likewise
+    gate: {must: [{link-mtu: {ifname: flannel.1, mtu: "1450"}}]}
+"""
+
+
 @pytest.fixture
 def operator(testbed: Testbed, tmp_path: Path) -> Iterator[Operator]:
     """Give an operator; afterwards the cluster must be healthy and nothing of the run left."""
     made = Operator(testbed, tmp_path)
     made.write_runbook("quick", QUICK)
     made.write_runbook("careful", CAREFUL)
+    made.write_runbook("touching", TOUCHING)
     yield made
     testbed.wait_healthy()
     assert left_in_api(testbed) == []
@@ -126,6 +148,40 @@ def test_killed_around_the_command_itself(testbed: Testbed, operator: Operator, 
     done = operator.run("runs", "resume", run, "--unlock", CONTEXT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert grown(testbed, before) == {"samwise": 1}
+
+
+def test_every_kind_of_step_on_a_node_happens_once(testbed: Testbed, operator: Operator) -> None:
+    """Killed after each command was sent, before it was noted: each ran once, files are whole, what was is kept."""
+    testbed.run_on("samwise", ("sh", "-c", "printf old >/etc/underlay-test.conf; printf gone >/etc/underlay-gone.conf"))
+    answers = "y\nsamwise\ny\ny\ny\nsamwise\n"
+    done = operator.run("run", "touching", "--node", "samwise", "--unlock", CONTEXT, answers=answers, die="after")
+    (run,) = operator.runs
+    deaths = 0
+    while done.returncode == -9 and deaths < 10:
+        deaths += 1
+        left = answers_left(operator, run, answers)
+        done = operator.run("runs", "resume", run, "--unlock", CONTEXT, answers=left, die="after")
+    assert (done.returncode, deaths) == (0, 4), done.stdout + done.stderr
+    lines = testbed.run_on("samwise", ("journalctl", "-q", "-o", "cat", "--no-pager")).stdout.splitlines()
+    started = [line for line in lines if line.startswith(f"Starting underlay-{run}-")]
+    assert len(started) == len(set(started)) == 4
+    file = "/etc/underlay-test.conf"
+    assert testbed.run_on("samwise", ("cat", file)).stdout == "it's $HOME; `x`\n"
+    assert testbed.run_on("samwise", ("stat", "-c", "%a", file)).stdout == "640\n"
+    kept = f"/var/lib/underlay/{run}/etc"
+    assert (
+        testbed.run_on("samwise", ("cat", f"{kept}/underlay-test.conf", f"{kept}/underlay-gone.conf")).stdout
+        == "oldgone"
+    )
+    assert testbed.run_on("samwise", ("ls", "/etc/underlay-gone.conf"), check=False).returncode != 0
+    testbed.run_on("samwise", ("rm", "-r", file, "/var/lib/underlay"))
+    testbed.kubectl("annotate", "node", "samwise", "underlay.test/seen-")
+
+
+def answers_left(operator: Operator, run: str, answers: str) -> str:
+    """Leave out the answers that were given, by how many of them the journal has."""
+    given = sum(each["record"] == "answered" for each in operator.journal(run))
+    return "".join(f"{line}\n" for line in answers.splitlines()[given:])
 
 
 def test_a_lost_connection_changes_nothing(testbed: Testbed, operator: Operator) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -19,11 +20,14 @@ PROBES: Final = {
     "git": "fetch repositories by both versions of HTTP, greet those of SSH, default: those of Flux",
     "registry": "ask registries stage by stage up to a blob, default: those that the cluster pulls from",
     "dns": "ask every resolver, CoreDNS by pod and by service, for some names",
+    "pull": "pull images on the nodes of --nodes by their own containerd; writes, and so needs --write-images",
+    "plan": "run a named set of probes, default: registries, API and images that pulls failed of, and Flux's own",
     "runs": "list the runs that are kept",
     "compare": "BEFORE AFTER: what a change did, of two runs that are kept (last and last-1 are names, too)",
 }
 TRIES: Final = {"ping": 20, "mesh": 5, "tcp": 5}
 """Attempts, where not 3."""
+_EXEC: Final = re.compile(r"exec:[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9.-]{0,252}")
 VANTAGES: Final = ("operator", "node", "pod", "host")
 
 _EPILOG: Final = """\
@@ -67,6 +71,7 @@ class Arguments(argparse.Namespace):
     counted: bool
     """Whether a number of attempts was asked for."""
     read_secret: bool
+    write_images: bool
     runbook: str
     plan: bool
     unlock: str
@@ -109,8 +114,9 @@ def _vantage(text: str) -> tuple[str, str]:
 
 def _senders(text: str) -> tuple[str, ...]:
     names = _names(text)
-    if odd := [name for name in names if name not in VANTAGES]:
-        raise argparse.ArgumentTypeError(f"{odd[0]!r} is no vantage; give some of {','.join(VANTAGES)}")
+    if odd := [name for name in names if name not in VANTAGES and not _EXEC.fullmatch(name)]:
+        ways = ",".join(VANTAGES)
+        raise argparse.ArgumentTypeError(f"{odd[0]!r} is no vantage; give some of {ways} or exec:NAMESPACE/POD")
     return names
 
 
@@ -215,10 +221,16 @@ def _add_probe(commands: "argparse._SubParsersAction[_Parser]", shared: _Parser)
         metavar="KINDS",
         type=_senders,
         default=VANTAGES,
-        help=f"some of {','.join(VANTAGES)}; default: all; host: the vantages of config.yaml",
+        help=f"some of {','.join(VANTAGES)}; default: all; host: the vantages of config.yaml; "
+        "exec:NAMESPACE/POD: in a container, by the API, with its image's programs",
     )
     probe.add_argument(
         "-n", dest="attempts", metavar="N", type=_count, default=0, help="attempts each; default: 3, of ping 20"
+    )
+    probe.add_argument(
+        "--write-images",
+        action="store_true",
+        help="pull: yes, write to the image store of the nodes named with --nodes; nothing else ever writes",
     )
     probe.add_argument(
         "--read-secret",

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import Any, Final
@@ -14,6 +14,7 @@ import msgspec
 
 from probes.cluster import Wires
 from probes.model.evidence import Run
+from probes.model.plan import Plan
 from probes.model.reach import Result
 from probes.model.snapshot import NODE, Snapshot
 from probes.reach.circumstances import look
@@ -27,6 +28,7 @@ from tui.cli.connect import Hosts, connected
 from tui.cli.grid import Paper, wrap
 from tui.cli.output import write
 from tui.cli.place import Place, PlaceError
+from tui.cli.probe_pods import named_pods
 from tui.evidence import EvidenceError, keep
 from tui.settings import ContextSettings
 
@@ -43,6 +45,8 @@ class Ground(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     offered: Offered
     wires: Wires
+    plans: Mapping[str, Plan] = {}
+    """Those of the settings, by name."""
     kept: list[Result] = []
     """What was found, for the run's evidence."""
 
@@ -71,7 +75,7 @@ async def _keep(arguments: Arguments, ground: Ground, status: int) -> None:
     looked = await look(ground.offered.vantages, ground.kept)
     run = Run(
         "",
-        arguments.probe,
+        " ".join(["plan", *(arguments.targets or ["default"])]) if arguments.probe == "plan" else arguments.probe,
         ground.snapshot.context,
         time.time(),
         status,
@@ -129,9 +133,11 @@ async def _ground(arguments: Arguments, place: Place) -> AsyncIterator[Ground]:
                 kinds=[kind for kind in KINDS if kind in arguments.senders and not (place.demo and kind == "operator")],
                 only=place.nodes,
             )
-            if not offered.vantages:
-                raise PlaceError(_nowhere(snapshot, offered))
-            yield Ground(snapshot, offered, cluster.wires)
+            async with named_pods(arguments, place, snapshot) as named:
+                offered = msgspec.structs.replace(offered, vantages=(*offered.vantages, *named))
+                if not offered.vantages:
+                    raise PlaceError(_nowhere(snapshot, offered))
+                yield Ground(snapshot, offered, cluster.wires, settings.plans)
         finally:
             await hosts.close()
 

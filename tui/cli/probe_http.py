@@ -19,9 +19,9 @@ _PHASE_HEADS: Final = ("dns", "tcp", "tls", "wait", "body")
 
 async def run(arguments: Arguments, ground: Ground) -> int:
     """Ask, print, and return the verdict as exit status."""
-    urls = _urls(arguments, ground)
+    targets = urls(arguments.targets, ground)
     vantages = ground.offered.vantages
-    progress = Progress("HTTP", len(urls) * len(vantages))
+    progress = Progress("HTTP", len(targets) * len(vantages))
     found: list[Result] = []
 
     def report(each: Result) -> None:
@@ -29,31 +29,31 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         progress.step()
 
     try:
-        await fetch(vantages, urls, report, attempts=arguments.attempts, seconds=arguments.timeout)
+        await fetch(vantages, targets, report, attempts=arguments.attempts, seconds=arguments.timeout)
     finally:
         progress.end()
     found = in_order(found, ground)
     return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
-def _urls(arguments: Arguments, ground: Ground) -> list[str]:
+def urls(targets: Sequence[str], ground: Ground) -> list[str]:
     """Take the targets named, a host by itself as https; else the URLs of the cluster's Flux sources, once a host."""
-    if arguments.targets:
-        urls = [each if "://" in each else f"https://{each}/" for each in arguments.targets]
+    if targets:
+        named = [each if "://" in each else f"https://{each}/" for each in targets]
     else:
         by_host: dict[str, str] = {}
         for each in sorted(ground.snapshot.flux.values(), key=lambda each: each.ref):
             url = each.url.replace("oci://", "https://", 1)
             if each.source is None and url.startswith(("http://", "https://")):
                 by_host.setdefault(_host(url), f"https://{_host(url)}/v2/" if each.url.startswith("oci://") else url)
-        urls = list(by_host.values())[:TARGETS]
-    if not urls:
+        named = list(by_host.values())[:TARGETS]
+    if not named:
         raise PlaceError("there is nothing to ask for: no Flux source has an http URL, so name one or more URLs")
-    if odd := [each for each in urls if not each.startswith(("http://", "https://")) or not _host(each)]:
+    if odd := [each for each in named if not each.startswith(("http://", "https://")) or not _host(each)]:
         raise PlaceError(f"{odd[0][:60]} is no URL that HTTP can ask for: give http://HOST/… or https://HOST/…")
-    if len(urls) > TARGETS:
-        raise PlaceError(f"{len(urls)} URLs are too many for one run: give at most {TARGETS}")
-    return list(dict.fromkeys(urls))
+    if len(named) > TARGETS:
+        raise PlaceError(f"{len(named)} URLs are too many for one run: give at most {TARGETS}")
+    return list(dict.fromkeys(named))
 
 
 def _host(url: str) -> str:

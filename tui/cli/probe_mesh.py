@@ -1,7 +1,7 @@
 """``underlay probe mesh``: every node to every node, every pod to every pod, and the way of artifacts."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from probes.kube.errors import ApiError
 from probes.model.reach import Result, percentile
@@ -47,7 +47,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     finally:
         progress.end()
     found = in_order(found, ground)
-    more = {"directions": total, "searched": directions, "missing_vantages": missing}
+    more: dict[str, Any] = {"directions": total, "searched": directions, "missing_vantages": missing}
     return publish(arguments, ground, found, lambda paper: render(found, missing, directions, total, paper), **more)
 
 

@@ -3,14 +3,14 @@
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from probes.cluster import Cluster
 from probes.rules.diagnose import diagnose
 from runbooks.ground import survey
-from runbooks.journal import Journal, JournalError, progress, read
+from runbooks.journal import Journal, JournalError, journals, progress, read
 from runbooks.parameters import PlanError
 from runbooks.plan import Plan, plan, run_name
 from runbooks.reading import RunbookError
@@ -39,6 +39,7 @@ async def run(arguments: Arguments, place: Place) -> int:
         paper = paper_for(sys.stdout)
         if arguments.output != "json":
             write("".join(f"{line}\n" for line in plan_text(planned, paper)))
+            write("".join(f"{line}\n" for line in _left_open(planned)))
         if arguments.plan:
             return 0
         if planned.writes and arguments.unlock != planned.context:
@@ -49,6 +50,20 @@ async def run(arguments: Arguments, place: Place) -> int:
         except JournalError as error:
             raise PlaceError(str(error)) from error
         return await take(far, journal, cluster, place, breaking=arguments.break_lock, output=arguments.output)
+
+
+def _left_open(planned: Plan) -> Iterator[str]:
+    """Tell of runs on this cluster that neither completed nor were aborted."""
+    for path in journals(runs_folder()):
+        try:
+            far = progress(read(path))
+        except JournalError as error:
+            yield f"\n{error}"
+            continue
+        if far.open and far.plan.context == planned.context:
+            taken = f"{len(far.ended)} of {len(far.plan.steps)} steps"
+            yield f"\nNOTE: the run {far.plan.run} ({far.plan.runbook}) is {far.end or 'open'}, {taken} taken:"
+            yield f"      underlay runs resume {far.plan.run}, or: underlay runs abort {far.plan.run}"
 
 
 def _locked(arguments: Arguments, planned: Plan) -> int:
