@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from textual.worker import Worker
 
 import themes
 from lab.cluster import LabCluster
@@ -25,6 +26,7 @@ from probes.model.reach import Result
 from probes.model.snapshot import Snapshot
 from probes.rules.diagnose import diagnose
 from probes.rules.facts import node_ref
+from screenshots.recorded import Recorded, Stage
 from tui.app import Publish, UnderlayApp
 from tui.cli.connect import connected
 from tui.cli.place import Place
@@ -58,6 +60,8 @@ class Shot:
     theme: str = themes.DEFAULT
     keys: tuple[str, ...] = ()
     """Pressed once it is there."""
+    stage: Stage | None = None
+    """How far a repair is that is shown; none: there is nothing that repairs."""
 
 
 def shots() -> Iterator[Shot]:
@@ -79,6 +83,12 @@ def shots() -> Iterator[Shot]:
     yield Shot("path-mtu", screen="probes", keys=("2", "right"))
     yield Shot("describe", screen="describe", about=node)
     yield Shot("help", keys=("question_mark",))
+    yield Shot("repair-runbooks", keys=("w",), stage="plan")
+    yield Shot("repair-plan", keys=("w", "enter"), stage="plan")
+    yield Shot("repair-plan-80x24", keys=("w", "enter"), size=NARROW, stage="plan")
+    yield Shot("repair-step-80x24", size=NARROW, stage="step")
+    yield Shot("repair-gate", stage="gate")
+    yield Shot("repair-report", screen="report", about=ObjectRef("Run", "", "1126-005327-5d98"), stage="plan")
 
 
 async def observe(incident: str) -> Snapshot:
@@ -125,7 +135,8 @@ async def take(shot: Shot, snapshot: Snapshot, results: Sequence[Result] = ()) -
         publish(snapshot)
         await asyncio.Event().wait()
 
-    app = UnderlayApp(follow, context=snapshot.context, theme=shot.theme)
+    recorded = Recorded(shot.stage, NOW) if shot.stage else None
+    app = UnderlayApp(follow, repairs=recorded, context=snapshot.context, theme=shot.theme)
     app.clock = lambda: NOW
     async with app.run_test(size=shot.size) as pilot:
         async with asyncio.timeout(_PATIENCE):
@@ -135,10 +146,24 @@ async def take(shot: Shot, snapshot: Snapshot, results: Sequence[Result] = ()) -
         if shot.screen:
             app.go(shot.screen, shot.about)
             await pilot.pause()
+        if recorded is not None and shot.stage != "plan":
+            app.unlock(snapshot.context)
+            app.begin(recorded.plan, snapshot.context)
+            async with asyncio.timeout(_PATIENCE):
+                while app.progress is None or not app.progress.current:
+                    await pilot.pause()
         await pilot.press(*shot.keys)
         await pilot.pause()
+        if reading := _read_of(app):  # of none, Textual would wait for all that observes
+            await app.workers.wait_for_complete(reading)
+            await pilot.pause()
         await pilot.wait_for_scheduled_animations()
         return Picture(app.export_screenshot(title=f"underlay: {shot.name}"), _text(app))
+
+
+def _read_of(app: UnderlayApp) -> list[Worker[object]]:
+    """List what is still being read for the screen."""
+    return [worker for worker in app.workers if worker.group in {"read", "found"}]
 
 
 def _text(app: UnderlayApp) -> str:
