@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from textual import getters, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
@@ -15,13 +15,12 @@ from tui import clipboard
 from tui.format import Span, status
 from tui.repairs import RepairFailed
 from tui.saving import NotSaved, save
-from tui.screens.base import LiveScreen
 from tui.widgets.askbar import AskBar
 from tui.widgets.blocks import Bullet
 from tui.widgets.documentpane import DocumentPane
 from tui.wizards import planned
+from tui.wizards.asking import AskingScreen
 from tui.wizards.drafting import Draft, begin_with, causes, differs
-from tui.wizards.host import WizardApp
 from tui.wizards.planned import PARAMETER, READABLE
 
 _BEGIN: Final = "begin"
@@ -41,10 +40,8 @@ class _Names(Suggester):
         return f"{before}{comma}{found}" if found else None
 
 
-class ReviewScreen(LiveScreen):
+class ReviewScreen(AskingScreen):
     """Everything that a run would do, before it does any of it."""
-
-    app = getters.app(WizardApp)
 
     NAME = "Plan"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,8 +65,6 @@ class ReviewScreen(LiveScreen):
         self._unread = ""
         """Why something that a plan goes by could not be read."""
         self._made_of: Diagnosis | None = None
-        self._pane: DocumentPane
-        self._bar: AskBar
 
     def body(self) -> ComposeResult:
         """Put the plan above the line in which something is given."""
@@ -212,20 +207,6 @@ class ReviewScreen(LiveScreen):
                 return _Names(("yes", "no"))
             case _:
                 return _Names(parameter.choices)
-
-    def _open(self, purpose: str, label: str, text: str = "", suggester: Suggester | None = None) -> None:
-        self.add_class("-asking")
-        self._bar.open(purpose, label, text, suggester)
-
-    def _close(self) -> None:
-        self.remove_class("-asking")
-        self._bar.close()
-        self._pane.document.focus(scroll_visible=False)
-
-    def on_ask_bar_dismissed(self, event: AskBar.Dismissed) -> None:
-        """Leave it as it was."""
-        event.stop()
-        self._close()
 
     def on_ask_bar_changed(self, event: AskBar.Changed) -> None:
         """Hold what is typed against what is asked for."""
