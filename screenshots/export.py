@@ -101,7 +101,10 @@ async def observe(incident: str) -> Snapshot:
         name: msgspec.structs.replace(state, at=None if state.at is None else NOW, since=NOW)
         for name, state in found.sources.items()
     }
-    return msgspec.structs.replace(found, at=NOW, server="https://127.0.0.1:6443", api_latency=0.004, sources=sources)
+    # Lists that were read side by side arrive in any order.
+    listed = {name: dict(sorted(getattr(found, name).items())) for name in ("secrets", "secret_events", "pull_events")}
+    still = {"at": NOW, "server": "https://127.0.0.1:6443", "api_latency": 0.004, "sources": sources}
+    return msgspec.structs.replace(found, **still, **listed)
 
 
 async def probe(incident: str) -> tuple[Result, ...]:
