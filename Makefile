@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format mutation bench screenshots testbed testbed-down docs lock clean
+.PHONY: help setup demo test lint format mutation bench screenshots testbed testbed-down docs lock clean catalog
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ demo: $(READY) ## open the embedded demo cluster; INCIDENT=flannel-missing-after
 test: $(READY) ## run every test; as root on Debian the testbed's as well
 	@$(BIN)/python -m tests.system
 	@$(BIN)/python -m pytest -q
+
+catalog: $(READY) ## take every runbook of the catalog from found to cleared on the testbed (root on Debian, six minutes)
+	@$(BIN)/python -m tests.system
+	@$(BIN)/python -m pytest -q -m whole tests/testbed
 
 lint: $(READY) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check .
