@@ -16,6 +16,9 @@ from probes.transports.ssh import SshTransport
 from tests.probes.transports.conftest import Site
 from tests.probes.transports.sshd import descendants, free_port
 
+SILENT = "while kill -0 $PPID 2>/dev/null; do sleep 0.3; done"
+"""A script that says nothing for as long as its sshd lives, and is left nowhere."""
+
 
 async def eventually(condition: object, seconds: float = 5.0) -> None:
     """Wait until a condition holds."""
@@ -189,7 +192,7 @@ async def test_killed_connection(site: Site) -> None:
 
 async def lost(node: SshTransport) -> None:
     with pytest.raises(ConnectionLost, match="n1"):
-        await node.run(["sleep", "600"], timeout=30)
+        await node.run(["sh", "-c", SILENT], timeout=30)
 
 
 def name(pid: int) -> str:
@@ -217,7 +220,7 @@ async def test_server_alive(site: Site) -> None:
     server = site.sshd()
     site.trust(server.known)
     async with site.pool(site.host("n1", server, "ServerAliveInterval 1", "ServerAliveCountMax 1")) as pool:
-        async with aclosing(pool.transport("n1").lines(["sh", "-c", "echo up; sleep 600"])) as lines:
+        async with aclosing(pool.transport("n1").lines(["sh", "-c", f"echo up; {SILENT}"])) as lines:
             assert await anext(lines) == "up"
             server.freeze()
             started = time.monotonic()
@@ -271,7 +274,7 @@ async def test_a_silent_command_does_not_hold_a_session(site: Site) -> None:
         node = pool.transport("n1")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await node.run(["sleep", "600"], timeout=30)
+                await node.run(["sh", "-c", SILENT], timeout=30)
         assert await answers(node)
 
 
