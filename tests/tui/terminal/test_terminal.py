@@ -140,6 +140,11 @@ def undo(terminal: Tmux, key: Offered) -> bool:
             terminal.type("Escape")
             # An escape and a key that follows at once are one key to a terminal.
             terminal.until(lambda text: HELP not in text)
+        case "repair":
+            # The crumbs of the runbooks have the node's name as well: back, so that they are not taken for its screen.
+            terminal.until("▸ Runbooks")
+            terminal.type("Escape")
+            terminal.until(lambda text: "▸ Runbooks" not in text and bool(offered(text)))
         case "probe" | "probe all":
             terminal.until(ASKS)
             terminal.type("Escape")
