@@ -14,7 +14,7 @@ from textual.message import Message
 
 from tui.widgets.narrow import NarrowApp
 
-_PATIENCE: Final = 1.0
+_PATIENCE: Final = 0.25
 """Seconds after which the next key is let through, whatever became of the one before."""
 _ROUNDS: Final = 3
 """Times that what a key caused may cause something else, as opening a row does."""
