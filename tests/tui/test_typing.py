@@ -1,5 +1,7 @@
 """What is typed: keys that arrive in one read happen in their order, and the line at the bottom takes them."""
 
+import asyncio
+
 from textual import events
 
 from tests.probes.worlds import healthy
@@ -42,6 +44,22 @@ async def test_opening_in_one_read() -> None:
         focused = screen.app.screen.focused
         assert focused is not None
         assert "flux" in {node.id for node in focused.ancestors_with_self}
+
+
+async def test_none_overtakes_another() -> None:
+    """However far apart keys arrive, also between one that is let through and its turn, they keep their order."""
+    typed = "abcdefghijklmnopqrstuvwxyz"
+    async with shown(healthy()) as screen:
+        prompt = screen.app.screen.query_one(Prompt)
+        await screen.press("slash")
+        for turns_apart in range(1, 30):
+            for char in typed:
+                screen.app.post_message(events.Key(char, char))
+                for _ in range(turns_apart):
+                    await asyncio.sleep(0)
+            await screen.until(lambda: len(prompt.text) == len(typed))
+            assert prompt.text == typed, turns_apart
+            await screen.press("ctrl+u")
 
 
 async def test_editing() -> None:

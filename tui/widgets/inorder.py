@@ -42,10 +42,10 @@ class InOrderApp(NarrowApp):
         """Runs while a key is in hand."""
 
     async def on_event(self, event: events.Event) -> None:
-        """Let a key wait while another one is in hand."""
+        """Let a key wait while another one is in hand, or has been let through and waits for its turn."""
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self._patience is not None:
+        elif self._patience is not None or self._typed:
             self._typed.append(event)
         else:
             await self._take(event)
