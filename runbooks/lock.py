@@ -5,7 +5,6 @@ is compared with our clock: a lease is dead once it was seen unchanged for as lo
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ NAME: Final = "underlay"
 TTL: Final = 60
 """Seconds that a lease lasts unless it is renewed."""
 _LOOKS: Final = 10
+_RESTLESS: Final = "the lock changes hands all the time: look at `kubectl -n kube-system get lease underlay`"
 
 
 class LockRefused(Exception):
@@ -89,6 +89,9 @@ class Lock:
         self._sleep = sleep
         self.lax = False
         """Whether the operator agreed to go on while the API is away and nobody can tell whose the lock is."""
+        self._turn = asyncio.Lock()
+        self._lost = ""
+        """Why it is not ours any more, once it was lost."""
         self._held: Held | None = None
         self._until = 0.0
         """When it ends unless renewed, by the monotonic clock."""
@@ -127,7 +130,7 @@ class Lock:
             except Conflict:
                 continue
             return
-        raise LockRefused("the lock changes hands all the time: look at `kubectl -n kube-system get lease underlay`")
+        raise LockRefused(_RESTLESS)
 
     async def _outlive(self, there: Held, waiting: Callable[[str], None]) -> None:
         """Watch a lease for as long as it lasts; raises LockRefused where it is renewed meanwhile."""
@@ -171,21 +174,37 @@ class Lock:
                 return
             if current.holder and current.run != self._run:
                 raise Conflict("somebody else was faster")
-        lease["metadata"]["resourceVersion"] = current.version
+        # With its uid, for by its version alone a Lease that was deleted meanwhile would be made anew by this.
+        lease["metadata"] |= {"resourceVersion": current.version, "uid": current.uid}
         self._held = _read(await self._api.replace(f"{PATH}/{NAME}", lease))
         self._until = before + self._ttl
 
     async def renew(self) -> None:
-        """Renew it; raises LockLost where it is somebody else's, ApiError where nobody can tell."""
-        there = await self.look()
-        if there is not None and there.run != self._run:
-            self._held = None
-            raise LockLost(f"{there.holder} has taken the lock")
-        try:
-            await self._put(there)
-        except Conflict as error:
-            self._held = None
-            raise LockLost("somebody else has changed the lock just now") from error
+        """Renew it; raises LockLost where it is somebody else's, or was meanwhile, ApiError where nobody can tell.
+
+        One at a time: of two at once the second would find the first one's write and take it for somebody else's.
+        """
+        async with self._turn:
+            if self._lost:
+                raise LockLost(self._lost)
+            for _ in range(_LOOKS):
+                there = await self.look()
+                if there is not None and there.run != self._run:
+                    raise self._lose(f"{there.holder} has taken the lock")
+                if there is None and self._held is not None:
+                    raise self._lose("the lock was taken away: somebody else may have been at work meanwhile")
+                try:
+                    await self._put(there)
+                except Conflict:
+                    continue  # a renewal of ours whose answer was lost has come through late, or somebody: look who
+                return
+        raise LockLost(_RESTLESS)
+
+    def _lose(self, why: str) -> LockLost:
+        """Have it lost for good: whoever had it meanwhile may have changed what this run goes by."""
+        self._held = None
+        self._lost = why
+        return LockLost(why)
 
     async def assure(self) -> None:
         """Make sure that it is ours before something is changed; raises LockLost and ApiError."""
@@ -196,8 +215,8 @@ class Lock:
                 raise
 
     async def keep(self, told: Callable[[str], None]) -> None:
-        """Renew it three times in its life until cancelled; ``told`` hears "" each time, and why where it fails."""
-        while True:
+        """Renew it three times in its life until cancelled or lost; ``told`` hears "" each time, and why it fails."""
+        while not self._lost:
             await self._sleep(self._ttl / 3)
             try:
                 await self.renew()
@@ -206,9 +225,18 @@ class Lock:
                 told(str(error))
 
     async def release(self) -> None:
-        """Give it back, if it is ours; raises ApiError."""
-        there = await self.look()
-        if there is not None and there.run == self._run:
-            with contextlib.suppress(Conflict, NotInstalled):
-                await self._api.delete(f"{PATH}/{NAME}", uid=there.uid, version=there.version)
-        self._held = None
+        """Give it back, if it is ours; raises ApiError, and Conflict where it never rests."""
+        async with self._turn:
+            self._held = None
+            for _ in range(_LOOKS):
+                there = await self.look()
+                if there is None or there.run != self._run:
+                    return
+                try:
+                    await self._api.delete(f"{PATH}/{NAME}", uid=there.uid, version=there.version)
+                except NotInstalled:
+                    return
+                except Conflict:
+                    continue  # a renewal of ours has come through late: what it made is what has to go
+                return
+            raise Conflict(_RESTLESS)

@@ -1,29 +1,36 @@
 """One run at a time: the Lease goes by what is seen of it, never by somebody else's clock."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from probes.kube.errors import ApiUnreachable, NotInstalled
+from probes.kube.errors import ApiTimeout, ApiUnreachable, NotInstalled
 from runbooks.lock import Lock, LockLost, LockRefused
 from runbooks.writers.api import ApiWriter, Conflict
 
 
 class Api(ApiWriter):
-    """An API that knows one Lease, with versions and preconditions as the real one has."""
+    """An API that knows one Lease, with versions and preconditions as the real one has; it may lose its answers."""
 
     def __init__(self) -> None:
         self.lease: dict[str, Any] | None = None
         self.version = 0
         self.away = False
+        self.loses = ""
+        """``answer``: of the next write, which is done; ``write``: that is done just before the one after it."""
+        self.late: list[Callable[[], object]] = []
 
     async def get(self, path: str, query: object = ()) -> bytes:  # noqa: ARG002 - one Lease is all there is
         if self.away:
             raise ApiUnreachable("the API is away")
         if self.lease is None:
             raise NotInstalled("no such lease")
-        return json.dumps(self.lease).encode()
+        answer = json.dumps(self.lease).encode()
+        await asyncio.sleep(0)  # an answer takes its time, in which others may ask
+        return answer
 
     async def create(self, path: str, body: Any) -> bytes:  # noqa: ARG002 - one Lease is all there is
         if self.lease is not None:
@@ -31,19 +38,42 @@ class Api(ApiWriter):
         return self._keep(body)
 
     async def replace(self, path: str, body: Any) -> bytes:  # noqa: ARG002 - one Lease is all there is
-        if self.lease is None or body["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
-            raise Conflict("changed")
-        return self._keep(body)
+        losing, self.loses = self.loses, ""
+        if losing == "write":
+            self.late.append(lambda: self._replace(body))
+            raise ApiTimeout("it did not answer within 15 s")
+        self.land()
+        answer = self._replace(body)
+        if losing == "answer":
+            raise ApiTimeout("it did not answer within 15 s")
+        return answer
 
     async def delete(self, path: str, *, uid: str, version: str) -> None:  # noqa: ARG002 - one Lease is all there is
+        self.land()
         assert self.lease is not None
+        assert uid == self.lease["metadata"]["uid"]
         if version != self.lease["metadata"]["resourceVersion"]:
             raise Conflict("changed")
         self.lease = None
 
+    def land(self) -> None:
+        """Have what was sent and not answered come through."""
+        for write in self.late:
+            write()
+        self.late.clear()
+
+    def _replace(self, body: Any) -> bytes:
+        meta = body["metadata"]
+        if self.lease is None and meta.get("uid"):
+            raise Conflict("Precondition failed: UID in precondition")
+        if self.lease is not None and meta["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
+            raise Conflict("changed")
+        return self._keep(body)
+
     def _keep(self, body: Any) -> bytes:
         self.version += 1
-        metadata = {**body["metadata"], "uid": "u-1", "resourceVersion": str(self.version)}
+        uid = self.lease["metadata"]["uid"] if self.lease else f"u-{self.version}"
+        metadata = {**body["metadata"], "uid": uid, "resourceVersion": str(self.version)}
         self.lease = {**body, "metadata": metadata}
         return json.dumps(self.lease).encode()
 
@@ -113,21 +143,97 @@ async def test_a_run_takes_its_own_again_at_once_and_another_by_name() -> None:
 
 
 async def test_nothing_is_changed_without_it() -> None:
-    """Taken away it is lost; with the API away nobody can tell, unless the operator agreed to that."""
+    """With the API away nobody can tell, unless the operator agreed to that; taken away it is lost, and stays so."""
     api = Api()
     mine = lock(api, "r-1")
     await mine.take()
-    await lock(api, "r-2").take(breaking="r-1")
-    with pytest.raises(LockLost, match="r-2 ops@laptop has taken the lock"):
-        await mine.assure()
     api.away = True
     with pytest.raises(ApiUnreachable):
         await mine.assure()
     mine.lax = True
     await mine.assure()
     api.away = False
-    with pytest.raises(LockLost):
+    theirs = lock(api, "r-2")
+    await theirs.take(breaking="r-1")
+    with pytest.raises(LockLost, match="r-2 ops@laptop has taken the lock"):
         await mine.assure()
+    await theirs.release()
+    with pytest.raises(LockLost, match="r-2 ops@laptop has taken the lock"):
+        await mine.assure()
+    assert api.lease is None
+
+
+async def test_one_that_was_taken_and_given_back_meanwhile_is_lost() -> None:
+    """Somebody who broke it and was done before we looked again may have changed what the run goes by."""
+    api = Api()
+    mine = lock(api, "r-1")
+    await mine.take()
+    theirs = lock(api, "r-2")
+    await theirs.take(breaking="r-1")
+    await theirs.release()
+    with pytest.raises(LockLost, match="taken away"):
+        await mine.assure()
+    assert api.lease is None
+
+
+async def test_two_renewals_of_its_own_at_once_are_no_somebody_else() -> None:
+    """The one that keeps it and the one before a write find the same version: neither takes the other for another."""
+    api = Api()
+    mine = lock(api, "r-1")
+    await mine.take()
+    for _ in range(20):
+        await asyncio.gather(mine.renew(), mine.assure(), mine.renew())
+    assert [mine.held, holder(api)] == [True, "r-1 ops@laptop"]
+
+
+@pytest.mark.parametrize("loses", ["answer", "write"])
+async def test_a_renewal_whose_answer_was_lost_is_no_somebody_else(loses: str) -> None:
+    """It came through, or comes through between the next look and the next write: the lock is ours all the same."""
+    api = Api()
+    mine = lock(api, "r-1")
+    await mine.take()
+    api.loses = loses
+    with pytest.raises(ApiTimeout):
+        await mine.assure()
+    await mine.assure()
+    assert [mine.held, holder(api), api.late] == [True, "r-1 ops@laptop", []]
+    assert api.version == 3
+
+
+async def test_a_renewal_that_meets_a_theft_says_who_it_was() -> None:
+    """Taken by another between our look and our write: lost, by name."""
+    api = Api()
+    mine = lock(api, "r-1")
+    await mine.take()
+    theirs = lock(api, "r-2")
+    renewing = asyncio.ensure_future(mine.renew())
+    await asyncio.sleep(0)
+    stealing = asyncio.ensure_future(theirs.take(breaking="r-1"))
+    with pytest.raises(LockLost, match="r-2 ops@laptop has taken the lock"):
+        await asyncio.gather(renewing, mine.renew(), stealing)
+    await stealing
+
+
+async def test_a_late_renewal_neither_keeps_it_nor_makes_it_anew() -> None:
+    """One that comes through as the lock is given back, or after that: there is no Lease in the end."""
+    api = Api()
+    mine = lock(api, "r-1")
+    await mine.take()
+    api.loses = "write"
+    with pytest.raises(ApiTimeout):
+        await mine.renew()
+    await mine.release()
+    assert api.lease is None
+    await mine.take()
+    api.loses = "write"
+    with pytest.raises(ApiTimeout):
+        await mine.renew()
+    late, api.late = api.late, []
+    await mine.release()
+    for write in late:
+        with pytest.raises(Conflict):
+            write()
+    assert api.lease is None
 
 
 async def test_it_is_not_given_back_for_others() -> None:
