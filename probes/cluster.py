@@ -3,15 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
-from probes.collectors.asking import collect, hints
 from probes.kube.client import Api
-from probes.kube.reflector import follow_kinds, follow_resource
 from probes.kube.resources import CORE, KINDS, Resource, fetch, locate
 from probes.model.kube import Node
 from probes.model.observation import Failed, Observed
@@ -109,6 +107,18 @@ class Cluster:
         self._note_latency()
         return self.snapshot
 
+    async def read(self, sources: Collection[str], timeout: float) -> Snapshot:
+        """Read some of the API's lists (CORE) and nothing else; gives the snapshot with what they say."""
+
+        async def one(resource: Resource) -> None:
+            self._fold(await fetch(self._wires.api, resource, timeout=timeout, clock=self._clock))
+
+        async with asyncio.TaskGroup() as tasks:
+            for resource in CORE:
+                if resource.source in sources:
+                    tasks.create_task(one(resource))
+        return self.snapshot
+
     async def ask(self, names: Iterable[str], timeout: float) -> Snapshot:
         """Ask some nodes now, side by side, besides whatever is followed; gives the snapshot with their answers."""
 
@@ -125,6 +135,8 @@ class Cluster:
 
         An error of ``publish`` ends this, and is raised as it is.
         """
+        from probes.kube.reflector import follow_kinds, follow_resource  # noqa: PLC0415 - not needed to look once
+
         queue: asyncio.Queue[Observation] = asyncio.Queue(_QUEUE)
         followed: dict[str, asyncio.Task[None]] = {}
         refused: Exception | None = None
@@ -198,6 +210,8 @@ class Cluster:
 
     async def _ask_node(self, name: str, commands: float, left: float, timeout: float) -> Observation:
         """Collect a node's facts; seconds: for its commands, for all from now on, and as the operator knows it."""
+        from probes.collectors.asking import collect  # noqa: PLC0415 - start-up is measured
+
         source = f"{NODE}{name}"
         try:
             async with asyncio.timeout(left):
@@ -261,6 +275,8 @@ class Cluster:
 
     async def _listen(self, name: str, changed: asyncio.Event) -> None:
         """Hold a channel open on which the node says that something changed."""
+        from probes.collectors.asking import hints  # noqa: PLC0415 - start-up is measured
+
         failures = 0
         while True:
             try:

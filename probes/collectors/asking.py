@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Final
 
 from probes.collectors import netlink, node
@@ -68,35 +67,3 @@ async def _journal(transport: LocalTransport, queue: asyncio.Queue[str | Transpo
                 await queue.put(line)
     except TransportError:
         return
-
-
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-
-
-def is_here(addresses: tuple[str, ...], boot_id: str = "") -> bool:
-    """Tell whether an address is one of this machine's own (Linux only; elsewhere nothing is).
-
-    ``boot_id``: what the node says of its kernel's boot, where it does: private addresses are used at many places, and
-    an operator's machine at one of them may have the address of a node at another.
-
-    The kernel sends to an own address from that address, and to every other from another. Binding would tell less:
-    with net.ipv4.ip_nonlocal_bind, as keepalived has it, every address can be bound.
-    """
-    import socket  # noqa: PLC0415 - asked once a node
-
-    try:
-        booted = _BOOT_ID.read_text("ascii").strip()
-    except (OSError, UnicodeError):
-        return False
-    if boot_id not in {"", booted}:
-        return False
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect((address, 9))  # looks up the route; nothing is sent
-            except (OSError, UnicodeError):
-                continue
-            if probe.getsockname()[0] == address:
-                return True
-    return False

@@ -10,6 +10,8 @@ from probes.model.observation import Completed
 from probes.model.text import clean
 
 PACKETS: Final = 3
+BURST: Final = 3
+"""Packets that any user may send at once (ping(8), -l)."""
 _HEADERS: Final = {4: 28, 6: 48}
 """IP and ICMP, in bytes."""
 
@@ -70,11 +72,15 @@ def seconds(packets: int) -> int:
     return 3 + packets // 5
 
 
-def command(address: str, size: int, *, packets: int = PACKETS) -> tuple[str, ...]:
-    """Give the command that sends echo requests of ``size`` bytes (IP header included) that may not be cut."""
+def command(address: str, size: int, *, packets: int = PACKETS, at_once: int = 1) -> tuple[str, ...]:
+    """Give the command that sends echo requests of ``size`` bytes (IP header included) that may not be cut.
+
+    ``at_once``: how many go without waiting, at most BURST; the others follow five a second.
+    """
     version = family(address)
     return (
-        *("ping", f"-{version}", "-n", "-M", "do", "-c", str(packets), "-i", "0.2", "-W", "1"),
+        *("ping", f"-{version}", "-n", "-M", "do", "-c", str(packets), "-l", str(min(at_once, BURST)), "-i", "0.2"),
+        *("-W", "1"),
         *("-s", str(max(0, size - _HEADERS[version])), address),
     )
 

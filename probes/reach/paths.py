@@ -165,7 +165,8 @@ async def _fire(
     """Send one round; a size whose ping gave no answer at all counts as not sent."""
     sizes = {f"{key}.{size}": (key, size) for key, each in shots.items() for size in each}
     commands = [
-        Shot(name, echo.command(ways[key].address, size, packets=packets)) for name, (key, size) in sizes.items()
+        Shot(name, echo.command(ways[key].address, size, packets=packets, at_once=packets))
+        for name, (key, size) in sizes.items()
     ]
     answers = await answers_of(vantage, commands, echo.seconds(packets))
     for name, (key, size) in sizes.items():

@@ -30,13 +30,18 @@ async def survey(
     hosts: Mapping[str, Transport],
     kinds: Collection[Kind],
     only: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> Offered:
-    """List vantages of some kinds; of pods, one on each node. ``only``: these nodes, empty for all."""
+    """List vantages of some kinds; of pods, one on each node. ``only``: these nodes, empty for all.
+
+    ``named``: nodes that the operator named, which count where the API tells of none.
+    """
     found: list[Vantage] = []
     missing: dict[str, str] = {}
     if "operator" in kinds:
         found.append(Vantage("operator", OPERATOR, operator))
-    for name in sorted(set(snapshot.nodes) | set(snapshot.networks)):
+    known = set(snapshot.nodes) | set(snapshot.networks)
+    for name in sorted(known or named):
         if only and name not in only:
             continue
         node = snapshot.nodes.get(name)

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final, TypeVar, cast
 
 from probes.model.observation import Completed
@@ -18,9 +20,37 @@ _GRACE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.01
 _MISSING: Final = 127
 _NOT_EXECUTABLE: Final = 126
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 _P = TypeVar("_P", bound="_Process")
+
+
+def is_here(addresses: tuple[str, ...], boot_id: str = "") -> bool:
+    """Tell whether an address is one of this machine's own (Linux only; elsewhere nothing is).
+
+    ``boot_id``: what the node says of its kernel's boot, where it does: private addresses are used at many places, and
+    an operator's machine at one of them may have the address of a node at another.
+
+    The kernel sends to an own address from that address, and to every other from another. Binding would tell less:
+    with net.ipv4.ip_nonlocal_bind, as keepalived has it, every address can be bound.
+    """
+    try:
+        booted = _BOOT_ID.read_text("ascii").strip()
+    except (OSError, UnicodeError):
+        return False
+    if boot_id not in {"", booted}:
+        return False
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((address, 9))  # looks up the route; nothing is sent
+            except (OSError, UnicodeError):
+                continue
+            if probe.getsockname()[0] == address:
+                return True
+    return False
 
 
 class LocalTransport:

@@ -25,6 +25,14 @@ def test_a_healthy_cluster_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert {(each["kind"], each["sizes"]["mtu"]) for each in results} == {("node", 1500), ("pod", 1450)}
 
 
+def test_what_a_bad_way_out_does_to_flux_stands_beneath_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A probe of a named host observes its vantages alone; what it finds wrong is held against the whole cluster."""
+    main(["--demo", "flux-clone-timeouts", "probe", "ping", "198.51.100.7", "-n", "30", "-o", "json"])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [each["code"] for each in found] == ["egress-loss"]
+    assert "flux-fetch-timeout" in {each["code"] for each in found[0]["symptoms"]}
+
+
 def test_a_missing_device_is_a_dead_overlay(capsys: pytest.CaptureFixture[str]) -> None:
     """Without flannel's device on one node no size passes between its pods and others, and the underlay is well."""
     status, results, codes = probe(capsys, "flannel-missing-after-upgrade", "pmtu")

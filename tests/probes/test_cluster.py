@@ -73,6 +73,15 @@ async def test_a_status_has_every_source(hosts: ScriptedHosts) -> None:
     assert known.internal_ips == ("192.0.2.12",), "a node is reached by what the API says of it"
 
 
+async def test_what_is_not_wanted_is_not_read(hosts: ScriptedHosts) -> None:
+    """Some lists are read alone: no other says how it is doing, and no node is asked."""
+    snapshot = await Cluster(hosts.wires(ScriptedApi(*NAMES), names=NAMES)).read({"kube/nodes", "kube/pods"}, 5)
+
+    assert snapshot.nodes.keys() == set(NAMES)
+    assert snapshot.sources.keys() == {"kube/nodes", "kube/pods"}
+    assert not hosts.known, "the way to no node was looked for"
+
+
 async def test_a_hung_node_costs_its_own_facts_only(hosts: ScriptedHosts) -> None:
     """Whoever has not answered when the time is up is said so; the others' facts are there."""
     hosts["samwise"].hangs = True

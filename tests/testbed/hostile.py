@@ -61,9 +61,11 @@ async def _circle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send ten gigabytes, whatever was asked for."""
+    """Send ten gigabytes, whatever was asked for, as long as somebody takes them."""
     await _head(reader, writer, "200 OK", "Content-Length: 10000000000")
     for _ in range(10_000_000_000 // len(BODY)):
+        if writer.is_closing():
+            return
         writer.write(BODY)
         await writer.drain()
 

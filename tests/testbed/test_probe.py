@@ -38,6 +38,19 @@ def test_clean_paths_are_well(testbed: Testbed) -> None:
     assert {each["way"]["dev"] for each in read["results"]} == {"eth0"}
 
 
+def test_a_probe_asks_of_the_api_what_its_vantages_need(testbed: Testbed) -> None:
+    """Outwards from nodes the API is asked for its nodes alone; from this machine it is not asked at all."""
+
+    def asked(*argv: str) -> list[str]:
+        before = len(testbed.plane.audited_verbs("underlay"))
+        assert probe(testbed, *argv)[0] == 0
+        return testbed.plane.audited_verbs("underlay")[before:]
+
+    assert asked("tls", WEB, "-n", "1", "--from", "node") == ["list"]
+    assert asked("tls", WEB, "-n", "1", "--from", "operator") == []
+    assert len(asked("tls", WEB, "-n", "1", "--from", "pod")) == 2
+
+
 def test_a_router_that_tells_is_named(testbed: Testbed) -> None:
     """A link of 1400 bytes behind the router, its ICMP allowed: told, by the router, from nodes and pods."""
     with roads.narrow(testbed, "router", "eth1", 1400):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from probes.cluster import Cluster, Wires
-from probes.collectors.asking import is_here
 from probes.kube.client import connect
 from probes.kube.errors import ApiError
 from probes.kube.kubeconfig import read
@@ -14,7 +13,7 @@ from probes.model.kube import Node
 from probes.model.snapshot import Snapshot
 from probes.model.text import clean
 from probes.transports.base import Transport
-from probes.transports.local import LocalTransport
+from probes.transports.local import LocalTransport, is_here
 from probes.transports.ssh import SshPool, SshSettings
 from probes.transports.sshconfig import SshConfig, read_ssh_config
 from tui.cli.place import Place, PlaceError

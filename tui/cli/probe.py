@@ -4,51 +4,32 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from probes.cluster import Wires
 from probes.model.evidence import Run
-from probes.model.plan import Plan
 from probes.model.reach import Result
-from probes.model.snapshot import NODE, Snapshot
+from probes.model.snapshot import Snapshot
 from probes.reach.circumstances import look
-from probes.reach.survey import Offered, survey
-from probes.transports.base import Transport, TransportError
-from probes.transports.local import LocalTransport
-from probes.vantage import KINDS
 from tui import __version__
 from tui.cli.arguments import Arguments
-from tui.cli.connect import Hosts, connected
 from tui.cli.grid import Paper, wrap
+from tui.cli.ground import Ground, grounded
 from tui.cli.output import write
-from tui.cli.place import Place, PlaceError
-from tui.cli.probe_pods import named_pods
+from tui.cli.place import Place
 from tui.evidence import EvidenceError, keep
-from tui.settings import ContextSettings
 
+Report = Callable[[Result], None]
 _REASONS: Final = 30
 _ENDS: Final = 4
 """Directions that are named where more have the same to say."""
 OK, TOLD, FAILING, NOTHING = 0, 1, 2, 3
 """Exit statuses."""
-
-
-class Ground(msgspec.Struct, frozen=True):
-    """What a probe stands on: what is known of the cluster, and the vantages it offers."""
-
-    snapshot: Snapshot
-    offered: Offered
-    wires: Wires
-    plans: Mapping[str, Plan] = {}
-    """Those of the settings, by name."""
-    kept: list[Result] = []
-    """What was found, for the run's evidence."""
 
 
 async def run(arguments: Arguments, place: Place) -> int:
@@ -58,7 +39,7 @@ async def run(arguments: Arguments, place: Place) -> int:
         return int(command.show(arguments))  # of what is kept: no cluster is asked
     with _ended_in_order() as told:
         try:
-            async with _ground(arguments, place) as ground:
+            async with grounded(arguments, place) as ground:
                 status = int(await command.run(arguments, ground))
                 await _keep(arguments, ground, status)
                 return status
@@ -112,51 +93,6 @@ def _ended_in_order() -> Iterator[list[int]]:
             loop.remove_signal_handler(number)
 
 
-@asynccontextmanager
-async def _ground(arguments: Arguments, place: Place) -> AsyncIterator[Ground]:
-    """Observe the cluster once and list its vantages; connections last for as long as this is entered."""
-    async with connected(place) as cluster:
-        snapshot = await cluster.observe(arguments.timeout)
-        if unknown := [name for name in place.nodes if snapshot.nodes and name not in snapshot.nodes]:
-            raise PlaceError(
-                f"the cluster has no node {', '.join(unknown)}; it has {', '.join(sorted(snapshot.nodes))}"
-            )
-        settings = place.hosts(snapshot.context)
-        hosts = Hosts(place, msgspec.structs.replace(settings, nodes=settings.vantages))
-        try:
-            offered = await survey(
-                snapshot,
-                cluster.wires.transport,
-                operator=LocalTransport("this machine"),
-                hosts=await _hosts(hosts, settings),
-                # The demo's addresses are nobody's: nothing is sent to them from this machine's own network.
-                kinds=[kind for kind in KINDS if kind in arguments.senders and not (place.demo and kind == "operator")],
-                only=place.nodes,
-            )
-            async with named_pods(arguments, place, snapshot) as named:
-                offered = msgspec.structs.replace(offered, vantages=(*offered.vantages, *named))
-                if not offered.vantages:
-                    raise PlaceError(_nowhere(snapshot, offered))
-                yield Ground(snapshot, offered, cluster.wires, settings.plans)
-        finally:
-            await hosts.close()
-
-
-async def _hosts(hosts: Hosts, settings: ContextSettings) -> dict[str, Transport]:
-    try:
-        return {name: await hosts.transport(name, None) for name in sorted(settings.vantages)}
-    except TransportError as error:
-        raise PlaceError(str(error)) from error
-
-
-def _nowhere(snapshot: Snapshot, offered: Offered) -> str:
-    reasons = [
-        *offered.missing.values(),
-        *(s.reason for n, s in snapshot.sources.items() if s.reason and NODE not in n),
-    ]
-    return f"there is nowhere to probe from: {reasons[0] if reasons else 'no node is known'}"
-
-
 class Progress:
     """One line on a terminal's standard error that says how far a probe is; nothing where that is no terminal."""
 
@@ -182,6 +118,22 @@ class Progress:
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+async def collected(what: str, total: int, send: Callable[[Report], Awaitable[None]], ground: Ground) -> list[Result]:
+    """Send a probe with a line that says how far it is; gives its results in order. ``total``: how many will come."""
+    progress = Progress(what, total)
+    found: list[Result] = []
+
+    def report(each: Result) -> None:
+        found.append(each)
+        progress.step()
+
+    try:
+        await send(report)
+    finally:
+        progress.end()
+    return in_order(found, ground)
 
 
 def flux_hosts(snapshot: Snapshot) -> list[str]:

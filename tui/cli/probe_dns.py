@@ -1,6 +1,6 @@
 """``underlay probe dns``: every resolver, asked from every vantage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -25,8 +25,9 @@ from probes.transports.base import TransportError
 from probes.vantage import Vantage
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds
+from tui.cli.probe import Report, collected, flux_hosts, milliseconds
 from tui.cli.probe_findings import publish
 
 SECONDS: Final = 2
@@ -42,20 +43,15 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     total = sum(map(len, asked.values()))
     if not total:
         raise PlaceError("there is nobody to ask: no resolver is known; name a host as target, or use --from node,pod")
-    progress = Progress("DNS", total)
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return ask(asked, report, attempts=arguments.attempts, seconds=SECONDS)
 
-    try:
-        await ask(asked, report, attempts=arguments.attempts, seconds=SECONDS)
-    finally:
-        progress.end()
-    found = in_order(found, ground)
+    found = await collected("DNS", total, send, ground)
     found.sort(key=lambda each: each.asked != inside)
-    return publish(arguments, ground, found, lambda paper: render(found, missing, paper), missing_vantages=missing)
+    return await publish(
+        arguments, ground, found, lambda paper: render(found, missing, paper), missing_vantages=missing
+    )
 
 
 async def plan(

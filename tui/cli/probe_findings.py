@@ -9,23 +9,29 @@ from probes.model.observation import Observed
 from probes.model.reach import Result
 from probes.model.snapshot import PROBE, fold
 from probes.rules.codes import FAMILIES
-from probes.rules.diagnose import diagnose
+from probes.rules.egress import judge_egress
 from probes.rules.finding import Finding, Severity
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, paper_for, wrap
+from tui.cli.ground import Ground
 from tui.cli.output import write
-from tui.cli.probe import Ground, document, exit_status
-from tui.cli.status_document import finding_document
+from tui.cli.probe import document, exit_status
 
 _CODES: Final = frozenset((*FAMILIES["crossing"], *FAMILIES["egress"]))
 _TONES: Final = {Severity.CRITICAL: "critical", Severity.WARNING: "warning", Severity.NOTE: "unknown"}
 
 
-def concluded(ground: Ground, results: Sequence[Result]) -> tuple[Finding, ...]:
-    """Judge results beside the cluster's state: each root cause that has something of a probe in it, or is that."""
-    if not results:
+async def concluded(ground: Ground, results: Sequence[Result]) -> tuple[Finding, ...]:
+    """Judge results beside the cluster's state: each root cause that has something of a probe in it, or is that.
+
+    Where only the vantages are known, the state is observed once there is something to be held beside it.
+    """
+    if not results or (ground.rest is not None and not any(judge_egress(results))):
         return ()
-    seen = fold(ground.snapshot, [Observed(f"{PROBE}{results[0].probe}", time.time(), tuple(results))])
+    from probes.rules.diagnose import diagnose  # noqa: PLC0415 - all rules: only where there is something to explain
+
+    snapshot = ground.snapshot if ground.rest is None else await ground.rest()
+    seen = fold(snapshot, [Observed(f"{PROBE}{results[0].probe}", time.time(), tuple(results))])
     return tuple(finding for finding in diagnose(seen).findings if any(_by_probes(finding)))
 
 
@@ -36,7 +42,7 @@ def _by_probes(finding: Finding) -> Iterator[Finding]:
         yield from _by_probes(symptom)
 
 
-def publish(
+async def publish(
     arguments: Arguments,
     ground: Ground,
     results: Sequence[Result],
@@ -49,11 +55,13 @@ def publish(
     ``status``: where it does not follow from the results and what they come to.
     """
     ground.kept.extend(results)
-    findings = concluded(ground, results)
+    findings = await concluded(ground, results)
     told = [_TONES[each.severity] for finding in findings for each in _by_probes(finding)]
     if status is None:
         status = exit_status([*(each.tone for each in results), *told])
     if arguments.output == "json":
+        from tui.cli.status_document import finding_document  # noqa: PLC0415 - start-up is measured
+
         documents = [finding_document(finding) for finding in findings]
         write(document(arguments.probe, ground, status, results, findings=documents, **more))
     else:

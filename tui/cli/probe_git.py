@@ -16,8 +16,9 @@ from probes.reach.greeting import Server, greet
 from probes.transports.known_hosts import KnownHosts
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe import Report, collected, milliseconds
 from tui.cli.probe_findings import publish
 from tui.format import size
 
@@ -32,26 +33,17 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     repositories = [Repository(url, ", ".join(names)) for url, names in urls.items() if not _is_ssh(url)]
     servers = [await _server(url, names, arguments, ground) for url, names in urls.items() if _is_ssh(url)]
     vantages = ground.offered.vantages
-    progress = Progress("git", len(urls) * len(vantages))
-    found: list[Result] = []
+    tries, seconds, always = arguments.attempts, arguments.timeout, arguments.counted
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
-
-    tries, seconds = arguments.attempts, arguments.timeout
-    try:
+    async def send(report: Report) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(
-                fetch_repositories(
-                    vantages, repositories, report, attempts=tries, seconds=seconds, always=arguments.counted
-                )
+                fetch_repositories(vantages, repositories, report, attempts=tries, seconds=seconds, always=always)
             )
             tasks.create_task(greet(vantages, servers, report, attempts=tries, seconds=seconds))
-    finally:
-        progress.end()
-    found = in_order(found, ground)
-    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
+
+    found = await collected("git", len(urls) * len(vantages), send, ground)
+    return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def chosen(targets: Sequence[str], snapshot: Snapshot) -> dict[str, list[str]]:

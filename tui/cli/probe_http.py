@@ -1,6 +1,6 @@
 """``underlay probe http``: HTTP/1.1 against HTTP/2, phase by phase, from every vantage."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,8 +9,9 @@ from probes.reach.fetch import TARGETS, fetch
 from probes.reach.http import PHASES
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe import Report, collected, milliseconds
 from tui.cli.probe_findings import publish
 
 _PHASE_HEADS: Final = ("dns", "tcp", "tls", "wait", "body")
@@ -21,19 +22,12 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     """Ask, print, and return the verdict as exit status."""
     targets = urls(arguments.targets, ground)
     vantages = ground.offered.vantages
-    progress = Progress("HTTP", len(targets) * len(vantages))
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return fetch(vantages, targets, report, attempts=arguments.attempts, seconds=arguments.timeout)
 
-    try:
-        await fetch(vantages, targets, report, attempts=arguments.attempts, seconds=arguments.timeout)
-    finally:
-        progress.end()
-    found = in_order(found, ground)
-    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
+    found = await collected("HTTP", len(targets) * len(vantages), send, ground)
+    return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def urls(targets: Sequence[str], ground: Ground) -> list[str]:

@@ -11,8 +11,9 @@ from probes.reach.pairs import PAIRS, pairs
 from probes.reach.sounding import sound
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, in_order, milliseconds, reasons
+from tui.cli.probe import Report, collected, milliseconds, reasons
 from tui.cli.probe_findings import publish
 
 _WIDEST: Final = 12
@@ -34,21 +35,16 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     directions = sum(map(len, plan.values()))
     if not directions and not hops:
         raise PlaceError("there is no pair: a mesh needs more nodes than one")
-    progress = Progress("mesh", directions + len(hops))
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
-
-    try:
+    async def send(report: Report) -> None:
         await sound(plan, report, probe="mesh", packets=arguments.attempts)
         await artifact.take(hops, report, attempts=2, seconds=min(TAKE_SECONDS, arguments.timeout))
-    finally:
-        progress.end()
-    found = in_order(found, ground)
+
+    found = await collected("mesh", directions + len(hops), send, ground)
     more: dict[str, Any] = {"directions": total, "searched": directions, "missing_vantages": missing}
-    return publish(arguments, ground, found, lambda paper: render(found, missing, directions, total, paper), **more)
+    return await publish(
+        arguments, ground, found, lambda paper: render(found, missing, directions, total, paper), **more
+    )
 
 
 async def hops_of(ground: Ground, missing: dict[str, str]) -> list[Hop]:

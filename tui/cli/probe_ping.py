@@ -1,14 +1,15 @@
 """``underlay probe ping``: small and full-size packets to every place, and what is lost of them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from probes.model.reach import Result, percentile
 from probes.reach.pairs import PAIRS, Plan, Target, pairs
 from probes.reach.sounding import sound
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, in_order, milliseconds, reasons
+from tui.cli.probe import Report, collected, milliseconds, reasons
 from tui.cli.probe_findings import publish
 
 
@@ -18,20 +19,13 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     directions = sum(map(len, plan.values()))
     if not directions:
         raise PlaceError("there is nobody to ping: name a target, or more nodes than one")
-    progress = Progress("ping", directions)
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return sound(plan, report, probe="ping", packets=arguments.attempts)
 
-    try:
-        await sound(plan, report, probe="ping", packets=arguments.attempts)
-    finally:
-        progress.end()
-    found = in_order(found, ground)
+    found = await collected("ping", directions, send, ground)
     more = {"directions": total, "searched": len(found)}
-    return publish(arguments, ground, found, lambda paper: render(found, ground, total, paper), **more)
+    return await publish(arguments, ground, found, lambda paper: render(found, ground, total, paper), **more)
 
 
 def plan_of(arguments: Arguments, ground: Ground) -> tuple[Plan, int]:

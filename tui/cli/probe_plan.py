@@ -14,8 +14,9 @@ from probes.reach.registries import ask_registries
 from tui.cli import probe_git, probe_http, probe_registry
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import FAILING, NOTHING, OK, Ground, Progress, in_order, milliseconds
+from tui.cli.probe import FAILING, NOTHING, OK, Progress, in_order, milliseconds
 from tui.cli.probe_findings import publish
 
 _AT_ONCE: Final = 2
@@ -49,7 +50,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     found = sorted(in_order(merged(rounds), ground), key=lambda each: each.probe)
     met = assess(plan, found, {node: _role(ground, node) for node in ground.snapshot.nodes})
     status = _status(met) if met else None
-    return publish(
+    return await publish(
         arguments,
         ground,
         found,

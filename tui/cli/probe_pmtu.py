@@ -1,6 +1,6 @@
 """``underlay probe pmtu``: the path MTU of every direction."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from probes.model.reach import Result, percentile
@@ -8,8 +8,9 @@ from probes.reach.pairs import PAIRS, Plan, Target, pairs
 from probes.reach.paths import search
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, milliseconds, reasons
+from tui.cli.probe import Report, collected, milliseconds, reasons
 from tui.cli.probe_findings import publish
 
 _FOLD: Final = 30
@@ -24,20 +25,14 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     directions = sum(map(len, plan.values()))
     if not directions:
         raise PlaceError("there is no direction to search: name a target, or more nodes than one")
-    progress = Progress("path MTU", directions)
-    paths: list[Result] = []
 
-    def report(path: Result) -> None:
-        paths.append(path)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return search(plan, report, packets=max(2, arguments.attempts))
 
-    try:
-        await search(plan, report, packets=max(2, arguments.attempts))
-    finally:
-        progress.end()
+    paths = await collected("path MTU", directions, send, ground)
     paths.sort(key=lambda each: (_ORDER[each.kind], each.vantage, each.target))
     more = {"directions": total, "searched": len(paths)}
-    return publish(arguments, ground, paths, lambda paper: render(paths, ground, total, paper), **more)
+    return await publish(arguments, ground, paths, lambda paper: render(paths, ground, total, paper), **more)
 
 
 _ORDER: Final = {"operator": 0, "node": 1, "pod": 2, "host": 3}

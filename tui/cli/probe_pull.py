@@ -1,14 +1,15 @@
 """``underlay probe pull``: images pulled by the containerd of named nodes, with the operator's consent."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from probes.model.reach import Result, percentile
 from probes.reach.registry import Image, parse_image
 from runbooks.pulls import IMAGES, Consent, pull_images, shown
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe import Report, collected, milliseconds
 from tui.cli.probe_findings import publish
 
 
@@ -25,20 +26,13 @@ async def run(arguments: Arguments, ground: Ground) -> int:
             f"a pull writes to the image store of {', '.join(names)}, up to {arguments.attempts} times: `{commands}`; "
             "the image stays there. Give --write-images to have it done"
         )
-    progress = Progress("pulls", len(images) * len(nodes))
-    found: list[Result] = []
+    tries, seconds = arguments.attempts, 12 * arguments.timeout
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return pull_images(Consent(names), nodes, images, report, attempts=tries, seconds=seconds)
 
-    try:
-        seconds = 12 * arguments.timeout
-        await pull_images(Consent(names), nodes, images, report, attempts=arguments.attempts, seconds=seconds)
-    finally:
-        progress.end()
-    found = in_order(found, ground)
-    return publish(arguments, ground, found, lambda paper: render(found, paper))
+    found = await collected("pulls", len(images) * len(nodes), send, ground)
+    return await publish(arguments, ground, found, lambda paper: render(found, paper))
 
 
 def _images(targets: Sequence[str]) -> list[Image]:

@@ -1,6 +1,6 @@
 """``underlay probe registry``: image registries, stage by stage up to a blob at the host that it lies on."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from probes.model.reach import Result, percentile
@@ -9,8 +9,9 @@ from probes.reach.registries import IMAGES, ask_registries
 from probes.reach.registry import Image, parse_image
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, in_order, milliseconds
+from tui.cli.probe import Report, collected, milliseconds
 from tui.cli.probe_findings import publish
 
 _PHASES: Final = {
@@ -28,19 +29,12 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     """Ask, print, and return the verdict as exit status."""
     images = chosen(arguments.targets, ground.snapshot)
     vantages = ground.offered.vantages
-    progress = Progress("registries", len(images) * len(vantages))
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return ask_registries(vantages, images, report, attempts=arguments.attempts, seconds=arguments.timeout)
 
-    try:
-        await ask_registries(vantages, images, report, attempts=arguments.attempts, seconds=arguments.timeout)
-    finally:
-        progress.end()
-    found = in_order(found, ground)
-    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
+    found = await collected("registries", len(images) * len(vantages), send, ground)
+    return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def chosen(targets: Sequence[str], snapshot: Snapshot) -> list[Image]:

@@ -1,6 +1,6 @@
 """``underlay probe tcp``: the same bytes in segments of the usual size and in small ones."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -8,8 +8,9 @@ from probes.model.reach import Result, percentile
 from probes.reach.experiment import TARGETS, Goal, experiment
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe import Report, collected, flux_hosts, milliseconds, reasons
 from tui.cli.probe_findings import publish
 
 _SECONDS: Final = 4.0
@@ -21,19 +22,12 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     """Try, print, and return the verdict as exit status."""
     goals = goals_of(arguments, ground)
     vantages = ground.offered.vantages
-    progress = Progress("TCP", len(goals) * len(vantages))
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return experiment(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
 
-    try:
-        await experiment(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
-    finally:
-        progress.end()
-    found = in_order(found, ground)
-    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
+    found = await collected("TCP", len(goals) * len(vantages), send, ground)
+    return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def goals_of(arguments: Arguments, ground: Ground) -> list[Goal]:

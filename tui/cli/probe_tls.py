@@ -1,14 +1,15 @@
 """``underlay probe tls``: the certificates that servers show, from every vantage."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from probes.model.reach import Result, percentile
 from probes.reach.handshakes import TARGETS, handshakes
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground, Progress, flux_hosts, in_order, milliseconds, reasons
+from tui.cli.probe import Report, collected, flux_hosts, milliseconds, reasons
 from tui.cli.probe_findings import publish
 from tui.cli.probe_tcp import goal
 
@@ -26,19 +27,12 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     if plain := [each for each in goals if each.path]:
         raise PlaceError(f"http://{plain[0].name} shows no certificates: give HOST, HOST:PORT or https://HOST")
     vantages = ground.offered.vantages
-    progress = Progress("TLS", len(goals) * len(vantages))
-    found: list[Result] = []
 
-    def report(each: Result) -> None:
-        found.append(each)
-        progress.step()
+    def send(report: Report) -> Awaitable[None]:
+        return handshakes(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
 
-    try:
-        await handshakes(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
-    finally:
-        progress.end()
-    found = in_order(found, ground)
-    return publish(arguments, ground, found, lambda paper: render(found, ground, paper))
+    found = await collected("TLS", len(goals) * len(vantages), send, ground)
+    return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
 def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:

@@ -12,8 +12,8 @@ from probes.transports.local import LocalTransport
 from probes.vantage import KINDS, Kind, Vantage
 from tui.cli import proposals
 from tui.cli.connect import Hosts
+from tui.cli.ground import Ground
 from tui.cli.place import Place
-from tui.cli.probe import Ground
 from tui.probing import CannotProbe, Proposal, Report, Wanted
 
 _FEW: Final = 24

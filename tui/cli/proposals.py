@@ -15,8 +15,8 @@ from probes.reach.paths import search
 from probes.reach.sounding import sound
 from probes.vantage import Kind, Vantage
 from tui.cli import probe_dns, probe_mesh
+from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Ground
 from tui.probing import CannotProbe, Report, Wanted
 
 ATTEMPTS: Final = 3

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from probes.collectors import asking, netlink
-from probes.collectors.asking import hints, is_here
+from probes.collectors.asking import hints
 from probes.collectors.reading import Unreadable
 from probes.transports.base import ConnectionLost
-from probes.transports.local import LocalTransport
+from probes.transports.local import LocalTransport, is_here
 from tests.testbed.cluster import Testbed
 
 
@@ -60,7 +60,7 @@ def test_the_same_address_elsewhere_is_not_here() -> None:
 def test_an_address_that_may_be_bound_is_not_here(testbed: Testbed) -> None:
     """With ip_nonlocal_bind, as keepalived and kube-vip set it, a node's address is still not ours."""
     code = (
-        "from pathlib import Path; from probes.collectors.asking import is_here;"
+        "from pathlib import Path; from probes.transports.local import is_here;"
         "Path('/proc/sys/net/ipv4/ip_nonlocal_bind').write_text('1');"
         "print(is_here(('192.0.2.11',)), is_here(('192.0.2.2',)))"
     )
