@@ -34,16 +34,18 @@ _RECEIVED: Final = re.compile(r"Receiving objects: +([0-9]+)% \([0-9/]+\)(?:, ([
 _TOO_LARGE: Final = "File too large"
 """What git says where it may not write on, as the signal that says so is ignored (setrlimit(2), RLIMIT_FSIZE)."""
 
-# A folder of its own, which goes with the script however that ends; `timeout` ends git with all that it started, also
-# where nobody is left to do so. What a crash left of earlier folders goes first. ulimit counts 512 bytes.
+# A folder of its own, which goes with the script however that ends: traps stand before it is made, and whatever git
+# started has ended before it goes. `timeout` ends git with all that it started, which is its process group, also where
+# nobody is left to do so. What a crash left of earlier folders goes first. ulimit counts 512 bytes.
 _SCRIPT: Final = r"""umask 077
 command -v git >/dev/null 2>&1 || exit 127
 t=${TMPDIR:-/tmp}
 find "$t" -maxdepth 1 -type d -name 'underlay-git.*' -user "$(id -u)" -mmin +15 -exec rm -rf {} + 2>/dev/null
+d= e=
+trap '[ -z "$d" ] || rm -rf "$d"' EXIT
+trap '[ -z "$e" ] && [ -n "$!" ] && { kill -TERM "$!"; wait "$!"; kill -KILL "-$!"; } 2>/dev/null; exit 98' \
+  HUP INT TERM PIPE
 d=$(mktemp -d "$t/underlay-git.XXXXXXXXXX") || exit 97
-g=
-trap 'rm -rf "$d"' EXIT
-trap '[ -z "$g" ] || { kill -TERM "$g"; wait "$g"; } 2>/dev/null; exit 98' HUP INT TERM PIPE
 trap '' XFSZ
 ulimit -f "$4"
 unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY GIT_DIR GIT_WORK_TREE GIT_TRACE GIT_CURL_VERBOSE
@@ -56,10 +58,8 @@ timeout -k 2 "$3" git -c http.version="HTTP/$2" -c credential.helper= -c http.pr
   -c protocol.allow=never -c protocol.http.allow=always -c protocol.https.allow=always -c fetch.unpackLimit=1 \
   -c gc.auto=0 -c maintenance.auto=false -c core.hooksPath=/dev/null -c http.userAgent=git/underlay \
   clone --progress --bare --depth 1 --single-branch --no-tags --template= -- "$1" "$d/r" >"$d/said" 2>&1 &
-g=$!
-wait "$g"
-c=$?
-g=
+wait "$!"
+c=$? e=ended
 echo "took $b $(now)"
 echo "pack $(cat "$d"/r/objects/pack/*.pack 2>/dev/null | wc -c)"
 echo "head $(git -C "$d/r" rev-parse HEAD 2>/dev/null)"

@@ -1,6 +1,8 @@
 """git: what is asked, what comes back, and what several fetches come to."""
 
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from probes.reach import git
 from probes.reach.cloning import judge_fetches
 from probes.reach.http import Exchange
 from probes.reach.request import Answer
+from tests.tui.terminal.tmux import alive, until
 
 BEFORE = Exchange("2", "2", 200, "192.0.2.1", {"dns": 0.1, "connect": 0.1, "tls": 0.1, "refs": 0.1})
 GOOD = "took 100.00 101.50\npack 526000\nhead 0123\nCloning into bare repository '/tmp/x'...\n"
@@ -146,3 +149,33 @@ def test_verdicts(exchanges: Sequence[Exchange], outcome: str, phase: str) -> No
     """A login asked for is no failure and no health; a large pack may take its time."""
     found, word = judge_fetches(exchanges)
     assert (word, found.phase) == (outcome, phase)
+
+
+def program(path: Path, text: str) -> None:
+    """Put a program in place of another."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mktemp", 'd=$(/usr/bin/mktemp "$@"); kill -TERM "$PPID"; echo "$d"'),
+        ("git", 'mkdir "$HOME/r"; (trap "" TERM; sleep 60) & echo $! >"$FORKED"; kill -TERM "$SCRIPT"; sleep 60'),
+    ],
+    ids=["while the folder is made", "while git has children that do not listen"],
+)
+def test_told_to_end_a_clone_leaves_nothing(tmp_path: Path, name: str, text: str) -> None:
+    """Whenever the script is told to end, its folder is gone with it, and so is whatever git started."""
+    programs, own, forked = tmp_path / "bin", tmp_path / "tmp", tmp_path / "forked"
+    programs.mkdir()
+    own.mkdir()
+    program(programs / "git", "exit 1")
+    program(programs / name, text)
+    sh, option, script, *rest = git.cloning("http://127.0.0.1:1/x.git", "1.1", 30)
+    environ = {"PATH": f"{programs}:/usr/bin:/bin", "TMPDIR": str(own), "FORKED": str(forked)}
+    argv = (sh, option, f"SCRIPT=$$; export SCRIPT\n{script}", *rest)
+    done = subprocess.run(argv, env=environ, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 98
+    assert list(own.iterdir()) == []
+    assert not forked.exists() or until(lambda: not alive(int(forked.read_text())))
