@@ -123,6 +123,8 @@ class UnderlayApp(WizardApp):
         self._arrived = asyncio.Event()
         self._admitted: set[str] = set()
         self._trail = Trail(Place(OVERVIEW.name))
+        self._kept: dict[str, LiveScreen] = {}
+        """Screens that outlive being left, by their names in the catalog."""
         self._keeping: Timer | None = None
         self.set_reactive(UnderlayApp.diagnosis, Diagnosis(self._newest))
 
@@ -246,9 +248,28 @@ class UnderlayApp(WizardApp):
         if entry is OVERVIEW:
             self._unwind()
         elif len(self.screen_stack) > _DEEPEST:
-            self.switch_screen(make(entry, place.ref))
+            self.switch_screen(self._made(entry, place.ref))
         else:
-            self.push_screen(make(entry, place.ref))
+            self.push_screen(self._made(entry, place.ref))
+
+    def _made(self, entry: Entry, ref: ObjectRef | None) -> LiveScreen:
+        """Make a screen, or take the one that was kept unless it is among those that one comes back to."""
+        kept = self._kept.get(entry.name)
+        if kept is not None and kept not in self.screen_stack:
+            kept.renew(ref)
+            return kept
+        made = make(entry, ref)
+        if made.KEPT and kept is None:
+            self._kept[entry.name] = made
+            self.install_screen(made, entry.name)  # Textual ends only those that are not installed
+        return made
+
+    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is Textual's
+        """Style everything anew, also the kept screens: Textual does it for those that one comes back to."""
+        super().refresh_css(animate)
+        for kept in self._kept.values():
+            if kept not in self.screen_stack:
+                self.stylesheet.update(kept, animate=animate)
 
     def _unwind(self) -> None:
         while len(self.screen_stack) > 1:
@@ -272,7 +293,7 @@ class UnderlayApp(WizardApp):
             return
         self._unwind()
         if entry is not OVERVIEW:
-            self.push_screen(make(entry, place.ref))
+            self.push_screen(self._made(entry, place.ref))
 
     def remember(self, **changed: object) -> None:
         """Note how the screens are left; it is written down once nobody has changed it for a while."""

@@ -7,6 +7,7 @@ be measured, so that the command line may use these too.
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from probes.model.text import clean
@@ -262,6 +263,7 @@ _NARROW: Final[Mapping[int, str]] = {ord(char): "." for glyph in UNICODE for cha
 """Our own symbols take one cell each; so that they need not be measured."""
 
 
+@lru_cache(maxsize=8192)
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """Make a sort key that puts ``node-9`` before ``node-10``."""
     parts = _NUMBER.split(text.casefold())

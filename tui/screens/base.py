@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
-from textual import getters
+from textual import events, getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -150,6 +150,8 @@ class LiveScreen(ProbingScreen):
 
     NAME: ClassVar[str] = ""
     """What it is called on the screen."""
+    KEPT: ClassVar[bool] = False
+    """Whether it outlives being left and is renewed when gone to again: making one takes longer than a key may."""
     focused: reactive[Widget | None] = reactive(None, repaint=False)
     """What has the keys; Textual would draw the whole screen anew where that changes."""
 
@@ -165,6 +167,13 @@ class LiveScreen(ProbingScreen):
         """For what the keys at the bottom were written."""
         self._asking: Pane | None = None
         """The pane whose filter is typed."""
+
+    def renew(self, ref: ObjectRef | None) -> None:
+        """Be about another object, as if just made: called where a kept screen is gone to again, before it is shown."""
+        self.ref = ref
+        self._shown = None
+        for pane in self.panes():
+            pane.renew()
 
     # What subclasses say.
 
@@ -219,16 +228,17 @@ class LiveScreen(ProbingScreen):
         self._follow(self.app.diagnosis)
         self.follow_probes()
 
-    def on_screen_resume(self) -> None:
-        """Show what happened meanwhile."""
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Show what happened meanwhile; its styles are as they were, a theme's change reaches it wherever it is."""
+        event.refresh_styles = event.refresh_styles and self._ticking is None
         if self._ticking:
             self._ticking.resume()
         self._follow(self.app.diagnosis)
         self.show_probes()
 
     def on_screen_suspend(self) -> None:
-        """Rest while another screen is in front."""
-        if self._ticking:
+        """Rest while another screen is in front; a kept one may be in front again by now."""
+        if self._ticking and not self.is_active:
             self._ticking.pause()
 
     def panes(self) -> Iterator[Pane]:

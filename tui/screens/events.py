@@ -112,6 +112,7 @@ class EventsScreen(PairedScreen):
     """What was said and what changed."""
 
     NAME = "Events"
+    KEPT = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "1", "list(1)", "Lists", key_display="1-4", id="events.lists", tooltip="Images, Events, Secrets, Changes"

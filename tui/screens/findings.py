@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis, Finding
 from tui.screens.overview_panes import FindingsPane, OverviewPane
 from tui.screens.paired import PairedScreen
@@ -17,6 +18,7 @@ class FindingsScreen(PairedScreen):
     """What is wrong, and why anybody should believe it."""
 
     NAME = "Findings"
+    KEPT = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "subject", "Go to it", id="findings.open", tooltip="The screen of what the finding is about"),
     ]
@@ -59,6 +61,11 @@ class FindingsScreen(PairedScreen):
             self.document.document.move_to(0, quiet=True)
 
     _written = ""
+
+    def renew(self, ref: ObjectRef | None) -> None:
+        """Be about another finding."""
+        super().renew(ref)
+        self._written = ""
 
     def opened(self, key: str) -> None:
         """Go to the finding that a line of the document stands for."""

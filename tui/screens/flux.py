@@ -14,6 +14,7 @@ class FluxScreen(PairedScreen):
     """Flux as a tree, and why one of its objects is as it is."""
 
     NAME = "Flux"
+    KEPT = True
 
     def make_lists(self) -> tuple[OverviewPane, ...]:
         """Make the tree."""

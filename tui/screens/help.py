@@ -84,7 +84,7 @@ class HelpScreen(ModalScreen[None]):
     app = getters.app(LiveApp)
 
     DEFAULT_CSS = """
-    HelpScreen { align: center middle; background: $background 60%; }
+    HelpScreen { align: center middle; background: $background; }
     HelpScreen.-ansi { background: transparent; }
     HelpScreen > VerticalScroll {
         width: 76; max-width: 100%; height: auto; max-height: 100%;

@@ -15,6 +15,7 @@ class MeshScreen(PairedScreen):
     """The overlay as a matrix, and one pair of it leg by leg."""
 
     NAME = "Overlay"
+    KEPT = True
 
     def make_lists(self) -> tuple[OverviewPane, ...]:
         """Make the matrix."""

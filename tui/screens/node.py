@@ -20,6 +20,7 @@ class NodeScreen(LiveScreen):
     """One node, the packet path first."""
 
     NAME = "Nodes"
+    KEPT = True
 
     def __init__(self, ref: ObjectRef | None = None) -> None:
         super().__init__(ref)
@@ -38,6 +39,12 @@ class NodeScreen(LiveScreen):
         """Read from the first line."""
         super().on_mount()
         self._pane.document.focus()
+
+    def renew(self, ref: ObjectRef | None) -> None:
+        """Be about another node, read from the first line; its counters count from now."""
+        super().renew(ref)
+        self._counters, self._own, self._is_behind = None, None, False
+        self.set_focus(self._pane.document)
 
     def show(self, diagnosis: Diagnosis) -> None:
         """Write the node up anew at once where it changed, else with the next tick: others' churn is not urgent."""

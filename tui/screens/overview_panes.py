@@ -114,6 +114,11 @@ class FindingsPane(ListPane, OverviewPane):
         if self._last is not None:
             self.show(*self._last)
 
+    def renew(self) -> None:
+        """Be as if just made, with nothing folded that fits."""
+        self._toggled.clear()
+        super().renew()
+
     def code(self) -> str:
         """Name the finding under the cursor."""
         key = self.table.cursor_key
@@ -354,6 +359,12 @@ class OverlayPane(OverviewPane):
         """Leave out sources that are not wanted."""
         super().set_filter(wanted)
         self._fill()
+
+    def renew(self) -> None:
+        """Be as if just made, the cursor on the first pair."""
+        super().renew()
+        self.matrix.column = 0
+        self.matrix.move_to(0, quiet=True)
 
     def subject(self) -> ObjectRef | None:
         """Tell which node the row under the cursor is of."""

@@ -81,6 +81,13 @@ class PairedScreen(LiveScreen):
         self._arrange()
         self.set_focus(self.list.lines)
 
+    def renew(self, ref: ObjectRef | None) -> None:
+        """Be about another object: begin in the first list, at what was asked for."""
+        super().renew(ref)
+        self.active, self._alone, self._is_placed = 0, "", ref is None
+        self._arrange()
+        self.set_focus(self.list.lines)
+
     def _arrange(self) -> None:
         """Show what is to be in sight, each told for itself: a class of the screen would style it all anew."""
         for place, pane in enumerate(self.lists):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -70,9 +70,8 @@ class RunsScreen(PairedScreen):
         self._runs_pane.table.placeholder = status("loading", self.app.glyphs, "reading")
         self.load()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, _event: events.ScreenResume) -> None:  # Textual calls that of each class
         """Read what there is by now."""
-        super().on_screen_resume()
         self.load()
 
     @work(exclusive=True, group="runs")

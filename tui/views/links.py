@@ -169,14 +169,18 @@ _ROUTES: Final = (
 )
 
 
+_MOST_ROUTES: Final = 200
+"""Routes that have a line: a node of a large cluster has one for each other node."""
+
+
 def route_section(diagnosis: Diagnosis, name: str, glyphs: Glyphs = UNICODE) -> tuple[Heading, tuple[Block, ...]]:
     """List the main table's routes: the default ones first, then those into the overlay, then the rest."""
     network = diagnosis.snapshot.networks.get(name) or NodeNetwork()
     if network.routes is None:
         return Heading("Routes", status("unknown", glyphs)), (_unknown(network, "routes"),)
     routes = sorted(network.routes, key=lambda r: (r.dst != "default", not r.dev.startswith("flannel"), natural(r.dst)))
-    rows = tuple(Row(f"route {place} {route.dst}", _route(route)) for place, route in enumerate(routes))
-    return Heading("Routes", Span(str(len(rows)), "muted")), (Grid(_ROUTES, rows),)
+    rows = tuple(Row(f"route {place} {route.dst}", _route(route)) for place, route in enumerate(routes[:_MOST_ROUTES]))
+    return Heading("Routes", Span(str(len(routes)), "muted")), (Grid(_ROUTES, rows, left=len(routes) - len(rows)),)
 
 
 def _route(route: Route) -> tuple[Span, ...]:

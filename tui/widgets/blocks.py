@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from tui.format import ASCII, Glyphs, Span, cut, width
-from tui.widgets.cells import Cell, Row, Ticking, fit_spans, spans_of
+from tui.widgets.cells import Cell, Row, Ticking, fit_cell, fit_spans, spans_of
 from tui.widgets.columns import GAP, Column, lay_out
 
 _INDENT: Final = 1
@@ -40,7 +40,7 @@ class Line(NamedTuple):
         said: list[Span] = []
         for part in self.parts:
             spans = spans_of(part.cell, now)
-            said += fit_spans(spans, part.width, glyphs, right=part.right) if part.width else spans
+            said += fit_cell(spans, part.width, glyphs, right=part.right) if part.width else spans
         return said
 
     def text(self, now: float, glyphs: Glyphs) -> str:
@@ -156,6 +156,8 @@ class Grid(NamedTuple):
     empty: Cell = Span("none", "muted")
     most: int = 200
     """Rows that are spelled out; the rest is counted."""
+    left: int = 0
+    """Rows that are not given at all, only counted."""
 
     def lines(self, cells: int, glyphs: Glyphs) -> Iterator[Line]:
         """Draw the titles and the rows under them; columns that have no room are counted in the titles."""
@@ -188,8 +190,8 @@ class Grid(NamedTuple):
                 parts += [Part(Span(" " * GAP))] if place else []
                 parts.append(Part(row.cells[i], room, self.columns[i].right))
             yield Line(tuple(parts), row.key)
-        if len(self.rows) > self.most:
-            yield Line((indent, Part(Span(f"and {len(self.rows) - self.most} more", "muted"))))
+        if more := len(self.rows) - len(shown) + self.left:
+            yield Line((indent, Part(Span(f"and {more} more", "muted"))))
 
 
 def _fitted(part: Part, glyphs: Glyphs) -> Sequence[Span]:

@@ -79,13 +79,16 @@ class Document(Lines):
         """What the line under the cursor stands for; empty where it is only text."""
         return self._lines[self.cursor].key if self.cursor < len(self._lines) else ""
 
-    def set_blocks(self, blocks: Iterable[Block], now: float | None = None) -> None:
+    def set_blocks(self, blocks: Iterable[Block], now: float | None = None, *, is_other: bool = False) -> None:
         """Show these blocks; the cursor stays on what it was on, and only lines that differ are painted.
 
-        ``now`` is the moment for ticking cells, seconds since the epoch.
+        ``now`` is the moment for ticking cells, seconds since the epoch. ``is_other``: it is another document, which is
+        read from its first line.
         """
         self.now = self.now if now is None else now
         self._blocks = tuple(blocks)
+        if is_other:
+            self._lines, self.cursor = [], 0
         self._lay_out()
 
     def show_faults(self, *, only: bool) -> None:

@@ -46,11 +46,8 @@ class DocumentPane(Pane):
 
     def set_document(self, blocks: Iterable[Block], now: float, *, about: ObjectRef | None = None) -> None:
         """Show a document; one about something else begins at its first line."""
-        if about != self.about:
-            self.about = about
-            self.document.set_blocks((), now)
-            self.document.move_to(0, quiet=True)
-        self.document.set_blocks(blocks, now)
+        is_other, self.about = about != self.about, about
+        self.document.set_blocks(blocks, now, is_other=is_other)
 
     def set_filter(self, wanted: Filter) -> None:
         """Look for a text, or show only what is not as it should be."""
@@ -59,6 +56,11 @@ class DocumentPane(Pane):
         found = self.document.look_for(wanted.pattern)
         many = f"{found} lines, n and N go through them" if found else "not found"
         self.say(f"{wanted.says}  {many}" if wanted.pattern is not None else wanted.says)
+
+    def renew(self) -> None:
+        """Be as if just made: whatever is written next is read from its first line."""
+        self.about = None
+        super().renew()
 
     def subject(self) -> ObjectRef | None:
         """Tell what it is about."""

@@ -115,6 +115,14 @@ class ListPane(Pane):
         super().set_filter(wanted)
         self.set_listing(self.listing, self.table.now)
 
+    def renew(self) -> None:
+        """Be as if just made, in the order in which rows are given."""
+        self.table.marked = frozenset()
+        self.table.sort_by(None)
+        super().renew()
+        self.table.move_to(0, quiet=True)
+        self.table.is_touched = False
+
     def sort(self, column: str) -> None:
         """Order by a column, then the other way round, then as it was given."""
         match self.table.sorted_by:

@@ -65,6 +65,11 @@ class Pane(Vertical):
         """Leave out what is not wanted."""
         self.filter = wanted
 
+    def renew(self) -> None:
+        """Be as if just made: nothing is left out, the cursor is on the first line."""
+        if self.filter.says:
+            self.set_filter(Filter())
+
     def sort(self, column: str) -> None:
         """Order by a column, the other way round where it is in that order already."""
 

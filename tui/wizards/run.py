@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -74,9 +75,8 @@ class RunScreen(AnsweringScreen):
         self.watch(self.app, "progress", self._draw, init=False)
         self.call_after_refresh(self._draw)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, _event: events.ScreenResume) -> None:  # Textual calls that of each class
         """Show what happened meanwhile."""
-        super().on_screen_resume()
         self._draw()
 
     def crumbs(self) -> tuple[str, ...]:

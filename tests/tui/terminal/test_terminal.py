@@ -96,7 +96,6 @@ def test_every_kind_of_terminal_shows_the_cause(environ: dict[str, str]) -> None
         assert terminal.status() == 0
 
 
-@pytest.mark.whole  # fails since w opens the runbooks: after some key it is not back on its screen; pytest -m whole
 def test_every_key_of_every_screen_does_something(terminal: Tmux) -> None:
     """Each key in the line at the bottom, on each screen, changes what is seen."""
     silent, everywhere = [], set[str]()
