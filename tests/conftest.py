@@ -6,9 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.testbed.beforehand import Making
 from tests.testbed.fixtures import testbed
 
 __all__ = ["testbed"]
+
+
+MAKING = pytest.StashKey[Making]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the tests on the testbed last: what it stands on is made meanwhile, the first time."""
+    items.sort(key=_needs_testbed)
+    if items and _needs_testbed(items[-1]) and not _needs_testbed(items[0]) and not config.option.collectonly:
+        config.stash[MAKING] = Making()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Make no longer what nobody waits for."""
+    if MAKING in config.stash:
+        config.stash[MAKING].end()
+
+
+def _needs_testbed(item: pytest.Item) -> bool:
+    return "testbed" in getattr(item, "fixturenames", ()) or item.get_closest_marker("testbed") is not None
 
 
 @pytest.fixture(autouse=True)

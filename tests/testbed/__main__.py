@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from tests.testbed import beforehand
 from tests.testbed.cluster import DEFAULT_IDENT, DEFAULT_NODES, Testbed, present, sweep
 from tests.testbed.commands import TestbedError
 
@@ -23,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
             each.add_argument("--nodes", type=int, default=DEFAULT_NODES, help="2 to 5 (%(default)s)")
             each.add_argument("--owner", type=int, help="a process; when it has ended, the next `up` sweeps")
             each.add_argument("--lease-seconds", type=float, default=10.0, help="lease renewal (%(default)s)")
+    each = verbs.add_parser("make", help="make what every testbed stands on, where it is not cached")
+    each.add_argument("--owner", type=int, required=True, help="a process; when it has ended, this one does")
     verbs.add_parser("sweep", help="take down every testbed on this machine")
     return made
 
@@ -38,6 +41,8 @@ def main() -> int:
             print(f"{bed.describe()}up in {time.monotonic() - started:.1f} s; down: python -m tests.testbed down")
         elif asked.verb == "down":
             Testbed(asked.id).down()
+        elif asked.verb == "make":
+            beforehand.make(asked.owner)
         elif asked.verb == "sweep":
             print("swept:", ", ".join(sweep()) or "nothing")
         else:

@@ -91,6 +91,10 @@ def locked() -> Iterator[None]:
 def draft(target: Path) -> Iterator[Path]:
     """Give a folder to make `target` in, renamed to it when complete: what has the name is whole."""
     folder = target.with_name(f"{target.name}.draft")
+    for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+        point = line.split()[1]
+        if point.startswith(f"{folder}/"):  # debootstrap was killed while it had mounted something there
+            run(("umount", "--lazy", point))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     started = time.monotonic()
