@@ -24,6 +24,7 @@ from probes.rules.finding import Diagnosis
 from tui import commands
 from tui.defects import admit
 from tui.format import UNICODE, Glyphs
+from tui.kept import KeepingApp
 from tui.probed import Probed, beside
 from tui.probing import Probing
 from tui.remembered import Remembered, keep
@@ -32,7 +33,6 @@ from tui.screens import OVERVIEW, Entry, find, make, screen_of
 from tui.screens.base import LiveScreen, Reads
 from tui.trail import Place, Trail
 from tui.widgets.bars import PlainBars
-from tui.wizards.host import WizardApp
 
 Publish = Callable[[Snapshot], None]
 FRAME: Final = 0.1
@@ -57,7 +57,7 @@ class CannotStart(Exception):
     """There is no cluster to observe; its text is one sentence for the operator."""
 
 
-class UnderlayApp(WizardApp):
+class UnderlayApp(KeepingApp):
     """One cluster, live; nothing that happens to it ends the app."""
 
     TITLE = "underlay"
@@ -123,8 +123,6 @@ class UnderlayApp(WizardApp):
         self._arrived = asyncio.Event()
         self._admitted: set[str] = set()
         self._trail = Trail(Place(OVERVIEW.name))
-        self._kept: dict[str, LiveScreen] = {}
-        """Screens that outlive being left, by their names in the catalog."""
         self._keeping: Timer | None = None
         self.set_reactive(UnderlayApp.diagnosis, Diagnosis(self._newest))
 
@@ -248,28 +246,9 @@ class UnderlayApp(WizardApp):
         if entry is OVERVIEW:
             self._unwind()
         elif len(self.screen_stack) > _DEEPEST:
-            self.switch_screen(self._made(entry, place.ref))
+            self.switch_screen(self.made(entry, place.ref))
         else:
-            self.push_screen(self._made(entry, place.ref))
-
-    def _made(self, entry: Entry, ref: ObjectRef | None) -> LiveScreen:
-        """Make a screen, or take the one that was kept unless it is among those that one comes back to."""
-        kept = self._kept.get(entry.name)
-        if kept is not None and kept not in self.screen_stack:
-            kept.renew(ref)
-            return kept
-        made = make(entry, ref)
-        if made.KEPT and kept is None:
-            self._kept[entry.name] = made
-            self.install_screen(made, entry.name)  # Textual ends only those that are not installed
-        return made
-
-    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is Textual's
-        """Style everything anew, also the kept screens: Textual does it for those that one comes back to."""
-        super().refresh_css(animate)
-        for kept in self._kept.values():
-            if kept not in self.screen_stack:
-                self.stylesheet.update(kept, animate=animate)
+            self.push_screen(self.made(entry, place.ref))
 
     def _unwind(self) -> None:
         while len(self.screen_stack) > 1:
@@ -293,7 +272,7 @@ class UnderlayApp(WizardApp):
             return
         self._unwind()
         if entry is not OVERVIEW:
-            self.push_screen(self._made(entry, place.ref))
+            self.push_screen(self.made(entry, place.ref))
 
     def remember(self, **changed: object) -> None:
         """Note how the screens are left; it is written down once nobody has changed it for a while."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from textual import events, getters
@@ -21,8 +21,7 @@ from tui.format import UNICODE, Glyphs
 from tui.probing import Probing
 from tui.remembered import Remembered
 from tui.repairs import Repairs
-from tui.screens.probes_host import ProbingApp, ProbingScreen
-from tui.widgets.filter import BadFilter, parse_filter
+from tui.screens.prompting import PromptingApp, PromptingScreen
 from tui.widgets.header import Header
 from tui.widgets.pane import Pane
 from tui.widgets.prompt import Prompt
@@ -43,7 +42,7 @@ class Reads(Protocol):
         """Give the last lines of the journal of a node's k3s unit, oldest first; raises ReadFailed."""
 
 
-class LiveApp(ProbingApp):
+class LiveApp(PromptingApp):
     """What a screen may ask of the App that shows it."""
 
     def __init__(
@@ -110,16 +109,12 @@ class LiveApp(ProbingApp):
         """Ask every source again, now."""
         raise NotImplementedError
 
-    def command(self, text: str) -> str:
-        """Do what was typed after ``:``; returns what is wrong with it, empty where nothing is."""
-        raise NotImplementedError
-
     def complete(self, text: str) -> str:
         """Complete what was typed after ``:``; empty where nothing fits."""
         raise NotImplementedError
 
 
-class LiveScreen(ProbingScreen):
+class LiveScreen(PromptingScreen):
     """A screen that shows the newest diagnosis under one header, over one line of keys."""
 
     app = getters.app(LiveApp)
@@ -165,8 +160,6 @@ class LiveScreen(ProbingScreen):
         self._shown: Diagnosis | None = None
         self._offered: tuple[Pane | None, str, bool] | None = None
         """For what the keys at the bottom were written."""
-        self._asking: Pane | None = None
-        """The pane whose filter is typed."""
 
     def renew(self, ref: ObjectRef | None) -> None:
         """Be about another object, as if just made: called where a kept screen is gone to again, before it is shown."""
@@ -241,19 +234,6 @@ class LiveScreen(ProbingScreen):
         if self._ticking and not self.is_active:
             self._ticking.pause()
 
-    def panes(self) -> Iterator[Pane]:
-        """List the panes, in their order."""
-        return iter(self.query(Pane))
-
-    def pane(self) -> Pane | None:
-        """Tell which pane has the keys; where there is only one, that one."""
-        if self.focused is not None:
-            for node in self.focused.ancestors_with_self:
-                if isinstance(node, Pane):
-                    return node
-        panes = list(self.panes())
-        return panes[0] if len(panes) == 1 else None
-
     def _follow(self, diagnosis: Diagnosis) -> None:
         if not self.is_active or not self.is_mounted:
             return
@@ -294,35 +274,6 @@ class LiveScreen(ProbingScreen):
             case ("prompt", ("/",)) | ("faults", _):
                 return any(True for _ in self.panes())
         return True
-
-    def action_prompt(self, kind: str) -> None:
-        """Open the line where a filter or a command is typed."""
-        pane = self._asking = self.pane() or next(self.panes(), None)
-        self.query_one(Prompt).ask(kind, pane.filter.text if pane and kind == "/" else "")
-
-    def on_prompt_changed(self, event: Prompt.Changed) -> None:
-        """Filter while it is typed."""
-        event.stop()
-        pane = self._asking
-        if event.kind != "/" or pane is None:
-            return
-        try:
-            pane.set_filter(parse_filter(event.text, faults_only=pane.filter.faults_only))
-        except BadFilter as error:
-            event.prompt.complain(f"no regular expression: {error}")
-
-    def on_prompt_given(self, event: Prompt.Given) -> None:
-        """Do what was typed."""
-        event.stop()
-        if event.kind == ":" and (wrong := self.app.command(event.text)):
-            self.notify(wrong, severity="warning", markup=False)
-
-    def action_faults(self) -> None:
-        """Show only what is not as it should be, or everything again."""
-        panes = list(self.panes())
-        wanted = not all(pane.filter.faults_only for pane in panes)
-        for pane in panes:
-            pane.set_filter(pane.filter._replace(faults_only=wanted))
 
     def action_look(self, what: str) -> None:
         """Show the object under the cursor as text."""
