@@ -1,0 +1,36 @@
+"""Kept screens: one that is left waits to be gone to again; mounting and styling another takes longer than a key."""
+
+from typing import Any
+
+from probes.model.flux import ObjectRef
+from tui.screens import Entry, make
+from tui.screens.base import LiveScreen
+from tui.wizards.host import WizardApp
+
+
+class KeepingApp(WizardApp):
+    """An App that keeps one screen of each kind that may be kept."""
+
+    def __init__(self, **options: Any) -> None:
+        self._kept: dict[str, LiveScreen] = {}
+        """By their names in the catalog."""
+        super().__init__(**options)
+
+    def made(self, entry: Entry, ref: ObjectRef | None) -> LiveScreen:
+        """Make a screen, or take the one that was kept unless it is among those that one comes back to."""
+        kept = self._kept.get(entry.name)
+        if kept is not None and kept not in self.screen_stack:
+            kept.renew(ref)
+            return kept
+        made = make(entry, ref)
+        if made.KEPT and kept is None:
+            self._kept[entry.name] = made
+            self.install_screen(made, entry.name)  # Textual ends only those that are not installed
+        return made
+
+    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is Textual's
+        """Style everything anew, also the kept screens: Textual does it for those that one comes back to."""
+        super().refresh_css(animate)
+        for kept in self._kept.values():
+            if kept not in self.screen_stack:
+                self.stylesheet.update(kept, animate=animate)
