@@ -1,6 +1,7 @@
 """Vantage: a place from which a probe is sent, and how commands run there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Vantage:
     """The pod's network namespace, as /run/netns names it."""
     pod: str = ""
     """``NAMESPACE/NAME`` of the pod whose network it is, where the API tells."""
+    unresolved: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Names that were looked up there a moment ago in vain, each with the reason: they are not asked for again."""
 
     @property
     def root(self) -> bool:

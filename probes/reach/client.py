@@ -11,6 +11,7 @@ import httpx
 
 from probes.model.text import clean
 from probes.reach.http import BODY, Exchange, Version
+from probes.reach.naming import looked_up
 from probes.reach.request import MOST, Answer, Request
 
 _PHASES: Final = {
@@ -82,10 +83,8 @@ async def _ask(
     seen: dict[str, Any],
     heard: dict[str, Any],
 ) -> None:
-    loop = asyncio.get_running_loop()
     port = url.port or (443 if url.scheme == "https" else 80)
-    found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
+    address = await looked_up(url.host, port)
     seen["address"] = address
     watch.note("dns")
     headers = {"Host": url.netloc.decode(), "User-Agent": "underlay", "Accept-Encoding": "identity"}

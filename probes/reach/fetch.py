@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from probes.model.reach import Attempt, Result, Tone, Way
 from probes.reach import curl
 from probes.reach.http import Exchange, Verdict, Version, judge, may_go_on
+from probes.reach.request import Request
+from probes.reach.sending import in_vain
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
@@ -60,10 +62,12 @@ async def _from_one(
             keys = [(url, version) for url in urls for version in _versions(url) if may_go_on(seen[url], version)]
             if not keys:
                 break
+            vain = {key: each for key in keys if (each := in_vain(vantage, Request(*key)))}
+            left = [key for key in keys if key not in vain]
             told = await (
-                _by_httpx(keys, seconds, contexts) if vantage.kind == "operator" else by_curl(vantage, keys, seconds)
+                _by_httpx(left, seconds, contexts) if vantage.kind == "operator" else by_curl(vantage, left, seconds)
             )
-            for (url, _), each in told.items():
+            for (url, _), each in (vain | told).items():
                 seen[url].append(each)
     except TransportError as error:
         for exchanges in seen.values():
@@ -143,6 +147,8 @@ async def _by_httpx(keys: Sequence[Key], seconds: float, contexts: Contexts) -> 
 
 async def by_curl(vantage: Vantage, keys: Sequence[Key], seconds: float) -> dict[Key, Exchange]:
     """Have a vantage's own curl ask for URLs, all side by side; raises TransportError."""
+    if not keys:
+        return {}
     names = {str(number): key for number, key in enumerate(keys)}
     shots = [Shot(name, curl.command(url, version, seconds)) for name, (url, version) in names.items()]
     told = {key: Exchange(key[1], unable="curl's answer was cut off") for key in keys}

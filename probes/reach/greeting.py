@@ -13,6 +13,7 @@ import msgspec
 from probes.model.reach import Attempt, Result, Tone, Way
 from probes.model.text import clean
 from probes.reach import sshd
+from probes.reach.naming import looked_up
 from probes.reach.sshd import Verdict
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
@@ -76,10 +77,16 @@ async def _from_one(vantage: Vantage, servers: Sequence[Server], report: Report,
     try:
         for number in range(attempts):
             worth = [each for each in servers if number < 2 or any(a.well for a in tries[each.url])]  # noqa: PLR2004
-            for url, each in (await ask(vantage, worth, seconds)).items():
+            vain = {each.url: why for each in worth if (why := vantage.unresolved.get(each.host, ""))}
+            for url, why in vain.items():
+                tries[url].append(Attempt(variant="SSH", failed="dns", reason=why))
+            left = [each for each in worth if each.url not in vain]
+            for url, each in (await ask(vantage, left, seconds) if left else {}).items():
                 tries[url].append(each)
         fine = [each for each in servers if any(a.well and a.answer.startswith("SSH-") for a in tries[each.url])]
-        keys = await (_keys_here(fine, seconds) if vantage.kind == "operator" else _keys_there(vantage, fine, seconds))
+        if fine:
+            scan = _keys_here(fine, seconds) if vantage.kind == "operator" else _keys_there(vantage, fine, seconds)
+            keys = await scan
     except TransportError as error:
         for known in tries.values():
             known.append(Attempt(variant="SSH", unable=str(error)))
@@ -114,7 +121,6 @@ async def _here(vantage: Vantage, servers: Sequence[Server], seconds: float) -> 
 
 
 async def _greet_here(server: Server, seconds: float) -> Attempt:
-    loop = asyncio.get_running_loop()
     spent: dict[str, float] = {}
     began = time.perf_counter()
     address = line = reason = ""
@@ -127,8 +133,7 @@ async def _greet_here(server: Server, seconds: float) -> Attempt:
     writer = None
     try:
         async with asyncio.timeout(seconds):
-            found = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
-            address = str(found[0][4][0])
+            address = await looked_up(server.host, server.port)
             note("dns")
             reader, writer = await asyncio.open_connection(address, server.port, limit=4096)
             note("connect")

@@ -29,5 +29,5 @@ async def answers_of(
 async def ways_of(vantage: Vantage, targets: Mapping[str, str]) -> dict[str, Way]:
     """Find the way to each target; ``targets``: key -> name or address."""
     lookups = route.lookups(targets)
-    ways = route.resolved(targets, await answers_of(vantage, lookups, _ASK_SECONDS) if lookups else {})
+    ways = route.resolved(targets, await answers_of(vantage, lookups, route.LOOKUP_SECONDS + 1) if lookups else {})
     return route.read(ways, await answers_of(vantage, route.questions(ways), _ASK_SECONDS))

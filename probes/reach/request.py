@@ -42,6 +42,14 @@ class Answer(msgspec.Struct, frozen=True):
         return 0 if self.exchange.failed or self.exchange.unable else self.exchange.status
 
 
+def host_of(url: str) -> str:
+    """Give the host a URL leads to; empty where it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def port_of(url: str) -> int | None:
     """Give the port a URL leads to; None where it has none or an odd one."""
     try:

@@ -12,7 +12,10 @@ from probes.model.text import clean
 from probes.reach.volley import Shot
 
 _T = TypeVar("_T")
+LOOKUP_SECONDS: Final = 6.0
+"""A resolver that is silent has 5 s before the next one is asked (resolv.conf(5))."""
 _LINKS: Final = "links"
+_TIMED_OUT: Final = 124
 
 
 class _Metrics(msgspec.Struct, gc=False):
@@ -47,13 +50,15 @@ def is_address(target: str) -> bool:
     return True
 
 
-def lookups(targets: Mapping[str, str]) -> list[Shot]:
-    """Give the commands that resolve names; ``targets``: key -> name or address."""
+def lookups(targets: Mapping[str, str], *, seconds: float = LOOKUP_SECONDS) -> list[Shot]:
+    """Give the commands that resolve names, each for ``seconds`` at the most; ``targets``: key -> name or address."""
     named = {key: target for key, target in targets.items() if not is_address(target)}
-    return [Shot(f"{key}.name", ("getent", "ahosts", target)) for key, target in named.items()]
+    return [Shot(f"{key}.name", ("timeout", f"{seconds:g}", "getent", "ahosts", name)) for key, name in named.items()]
 
 
-def resolved(targets: Mapping[str, str], answers: Mapping[str, Completed]) -> dict[str, Way]:
+def resolved(
+    targets: Mapping[str, str], answers: Mapping[str, Completed], *, seconds: float = LOOKUP_SECONDS
+) -> dict[str, Way]:
     """Read the answers of ``lookups``: key -> the first address, IPv4 before IPv6."""
     ways = {}
     for key, target in targets.items():
@@ -65,6 +70,8 @@ def resolved(targets: Mapping[str, str], answers: Mapping[str, Completed]) -> di
         addresses = sorted((each for each in found if is_address(each)), key=lambda each: ":" in each)
         missing = answer is not None and answer.missing
         why = "it has no getent to resolve names with" if missing else f"{clean(target)} does not resolve there"
+        if answer is not None and answer.returncode == _TIMED_OUT:
+            why = f"no resolver there answered for {clean(target)} within {seconds:g} s"
         ways[key] = Way(addresses[0]) if addresses else Way(reason=why)
     return ways
 

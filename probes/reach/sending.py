@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from probes.reach import curl
 from probes.reach.http import Exchange, Version
-from probes.reach.request import Answer, Request
+from probes.reach.request import Answer, Request, host_of
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
@@ -28,14 +28,22 @@ async def send(
     vantage: Vantage, requests: Mapping[str, Request], *, seconds: float, trusted: Contexts, at_once: int = 24
 ) -> dict[str, Answer]:
     """Send requests side by side from one vantage, each ``seconds`` long at the most; never raises for a host."""
-    if not requests:
-        return {}
+    known = {key: Answer(each) for key, request in requests.items() if (each := in_vain(vantage, request))}
+    left = {key: each for key, each in requests.items() if key not in known}
+    if not left:
+        return known
     try:
         if vantage.kind == "operator":
-            return await _by_httpx(requests, seconds, trusted)
-        return await _by_curl(vantage, requests, seconds, at_once)
+            return known | await _by_httpx(left, seconds, trusted)
+        return known | await _by_curl(vantage, left, seconds, at_once)
     except TransportError as error:
-        return {key: Answer(Exchange(each.version, unable=str(error))) for key, each in requests.items()}
+        return known | {key: Answer(Exchange(each.version, unable=str(error))) for key, each in left.items()}
+
+
+def in_vain(vantage: Vantage, request: Request) -> Exchange | None:
+    """Give the exchange with a host whose name was looked up there in vain; None where nothing speaks against it."""
+    why = vantage.unresolved.get(host_of(request.url), "")
+    return Exchange(request.version, failed="dns", reason=why) if why else None
 
 
 async def _by_httpx(requests: Mapping[str, Request], seconds: float, trusted: Contexts) -> dict[str, Answer]:

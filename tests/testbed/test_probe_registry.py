@@ -122,6 +122,15 @@ contexts:
 """
 
 
+def test_a_plan_waits_for_a_silent_resolver_once(testbed: Testbed) -> None:
+    """A resolver that answers nobody: each name is looked up once from each node, and nothing else is asked for it."""
+    with roads.dropping(testbed, "world", "INPUT", "-p", "udp", "--dport", "53"):
+        status, read = probe(testbed, "plan", "--timeout", "4", "--from", "node")
+    assert (status, verdicts(read)) == (2, {("fails", "dns")})
+    assert {each["probe"] for each in read["results"]} == {"http", "git", "registry"}
+    assert all(each["reason"].startswith("no resolver there answered for ") for each in read["results"])
+
+
 def test_a_plan_is_held_against_its_criteria(testbed: Testbed) -> None:
     """Two rounds of three probes: met criteria are 0; cut off, a node fails its criterion and no other."""
     config = testbed.folder / "plan.yaml"

@@ -10,20 +10,22 @@ from probes.model.reach import WORST, Result, percentile
 from probes.reach.cloning import Repository, fetch_repositories
 from probes.reach.fetch import fetch
 from probes.reach.greeting import greet
+from probes.reach.naming import look_up_names
 from probes.reach.registries import ask_registries
+from probes.reach.request import host_of
+from probes.vantage import Vantage
 from tui.cli import probe_git, probe_http, probe_registry
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import FAILING, NOTHING, OK, Progress, in_order, milliseconds
+from tui.cli.probe import FAILING, NOTHING, OK, Progress, Report, in_order, milliseconds
 from tui.cli.probe_findings import publish
 
 _AT_ONCE: Final = 2
 """Probes side by side: a host takes four streams, and its node and pod each need one for a probe."""
 _REASONS: Final = 12
 """Reasons that are written; all are in the JSON."""
-Report = Callable[[Result], None]
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
@@ -44,7 +46,7 @@ async def run(arguments: Arguments, ground: Ground) -> int:
         for number in range(plan.repeat):
             if number:
                 await asyncio.sleep(plan.interval)
-            await _round(steps, report)
+            await _round(steps, ground.offered.vantages, report, arguments.timeout)
     finally:
         progress.end()
     found = sorted(in_order(merged(rounds), ground), key=lambda each: each.probe)
@@ -88,42 +90,45 @@ class _Step:
     """A probe of a plan, ready to be sent; raises PlaceError for targets that it cannot ask."""
 
     def __init__(self, step: Step, arguments: Arguments, ground: Ground) -> None:
-        self._vantages = ground.offered.vantages
         self._seconds = arguments.timeout
-        self._work: Callable[[Report], list[Coroutine[None, None, None]]]
+        self.hosts: set[str]
+        """Whose names are looked up."""
+        self._work: Callable[[Sequence[Vantage], Report], list[Coroutine[None, None, None]]]
         if step.probe == "http":
             urls = probe_http.urls(step.targets, ground)
-            self.targets = len(urls)
-            self._work = lambda report: [fetch(self._vantages, urls, report, attempts=1, seconds=self._seconds)]
+            self.targets, self.hosts = len(urls), set(map(host_of, urls))
+            self._work = lambda vantages, report: [fetch(vantages, urls, report, attempts=1, seconds=self._seconds)]
         elif step.probe == "registry":
             images = probe_registry.chosen(step.targets, ground.snapshot)
-            self.targets = len(images)
-            self._work = lambda report: [
-                ask_registries(self._vantages, images, report, attempts=1, seconds=self._seconds)
+            self.targets, self.hosts = len(images), {host_of(image.base) for image in images}
+            self._work = lambda vantages, report: [
+                ask_registries(vantages, images, report, attempts=1, seconds=self._seconds)
             ]
         else:
             found = probe_git.chosen(step.targets, ground.snapshot)
-            self.targets = len(found)
+            self.targets, self.hosts = len(found), set(map(host_of, found))
             repositories = [Repository(url, ", ".join(names)) for url, names in found.items() if "ssh://" not in url]
             servers = [probe_git.unread(url, names) for url, names in found.items() if "ssh://" in url]
-            self._work = lambda report: [
-                fetch_repositories(self._vantages, repositories, report, attempts=1, seconds=self._seconds),
-                greet(self._vantages, servers, report, attempts=1, seconds=self._seconds),
+            self._work = lambda vantages, report: [
+                fetch_repositories(vantages, repositories, report, attempts=1, seconds=self._seconds),
+                greet(vantages, servers, report, attempts=1, seconds=self._seconds),
             ]
 
-    async def send(self, report: Report) -> None:
+    async def send(self, vantages: Sequence[Vantage], report: Report) -> None:
         """Send it once from every vantage."""
         async with asyncio.TaskGroup() as tasks:
-            for each in self._work(report):
+            for each in self._work(vantages, report):
                 tasks.create_task(each)
 
 
-async def _round(steps: Sequence[_Step], report: Report) -> None:
+async def _round(steps: Sequence[_Step], vantages: Sequence[Vantage], report: Report, seconds: float) -> None:
+    """Look all names up once, then send every step: a name that does not resolve costs its time-out once."""
+    named = await look_up_names(vantages, set().union(*(step.hosts for step in steps)), seconds=seconds)
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def one(step: _Step) -> None:
         async with room:
-            await step.send(report)
+            await step.send(named, report)
 
     async with asyncio.TaskGroup() as tasks:
         for step in steps:
