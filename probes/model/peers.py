@@ -6,8 +6,11 @@ vxlan_network.go, handleSubnetEvents): a route to the peer's podCIDR through its
 entry from that address to the peer's VTEP MAC, and an FDB entry from that MAC to the peer's public IP.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeVar
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -102,19 +105,23 @@ def overlay_of(nodes: Mapping[str, Node]) -> Overlay:
     """Tell who should be in the overlay: every podCIDR of every node whose backend keeps per-peer state."""
     expected = tuple(
         _expected(node, cidr)
-        for node in nodes.values()
+        for _, node in sorted(nodes.items())
         if node.flannel.backend_type in PEERED
         for cidr in node.pod_cidrs
     )
     return Overlay(expected, any(node.flannel.backend_type for node in nodes.values()))
 
 
-def same_overlay(new: Mapping[str, Node], old: Mapping[str, Node]) -> bool:
-    """Tell whether nodes make the overlay that others made; conditions and heartbeats do not count."""
-    if new.keys() != old.keys():
-        return False
-    changed = ((node, old[name]) for name, node in new.items() if node is not old[name])
-    return all(node.flannel == was.flannel and node.pod_cidrs == was.pod_cidrs for node, was in changed)
+def same_overlay(new: Mapping[str, Node], old: Mapping[str, Node], moved: Iterable[str]) -> bool:
+    """Tell whether nodes make the overlay that others made; conditions and heartbeats do not count.
+
+    ``moved``: the names of those that changed, came or went.
+    """
+    pairs = ((new.get(name), old.get(name)) for name in moved)
+    return all(
+        node is not None and was is not None and (node.flannel, node.pod_cidrs) == (was.flannel, was.pod_cidrs)
+        for node, was in pairs
+    )
 
 
 def _expected(node: Node, cidr: str) -> Expected:
@@ -161,30 +168,58 @@ def peer_table(node: Node | None, overlay: Overlay, network: NodeNetwork | None)
 class _Tables:
     """A node's routes, neighbours and FDB, indexed for lookup by destination."""
 
-    def __init__(self, network: NodeNetwork | None) -> None:
-        net = network or NodeNetwork()
-        self.routes = _index(net.routes, lambda route: route.dst)
-        self.neighbors = _index(net.neighbors, lambda entry: entry.dst)
-        self.fdb = _index(net.fdb, lambda entry: entry.mac.lower())
-        self.direct_routing = net.net_conf is not None and net.net_conf.direct_routing
+    def __init__(self, network: NodeNetwork) -> None:
+        self._network = network
+        self.direct_routing = network.net_conf is not None and network.net_conf.direct_routing
+        self._route = _sole(network.routes, _DST)
+        self._neighbor = _sole(network.neighbors, _DST)
+        self._fdb = _sole(network.fdb, _mac)
+
+    @cached_property
+    def routes(self) -> dict[str, list[Route]] | None:
+        """By destination; None where they were not observed."""
+        return _index(self._network.routes, _DST)
+
+    @cached_property
+    def neighbors(self) -> dict[str, list[Neighbor]] | None:
+        """By destination; None where they were not observed."""
+        return _index(self._network.neighbors, _DST)
+
+    @cached_property
+    def fdb(self) -> dict[str, list[FdbEntry]] | None:
+        """By MAC; None where it was not observed."""
+        return _index(self._network.fdb, _mac)
 
     def plainly_whole(self, expected: Expected, device: str) -> bool:
         """Tell in three look-ups whether the triple is there as flannel programs it: so it is for almost every peer."""
-        match (self.routes or {}).get(expected.cidr):
-            case [route] if route.gateway == expected.gateway and route.dev == device and not route.kind:
-                pass
-            case _:
-                return False
-        match (self.neighbors or {}).get(expected.gateway):
-            case [entry] if entry.dev == device and entry.lladdr == expected.mac and "PERMANENT" in entry.state:
-                pass
-            case _:
-                return False
-        match (self.fdb or {}).get(expected.mac):
-            case [forward] if forward.dst == expected.host and forward.dev == device and expected.mac:
-                return bool(expected.host)
-            case _:
-                return False
+        route = self._route.get(expected.cidr)
+        if route is None or route.gateway != expected.gateway or route.dev != device or route.kind:
+            return False
+        entry = self._neighbor.get(expected.gateway)
+        if entry is None or entry.dev != device or entry.lladdr != expected.mac or "PERMANENT" not in entry.state:
+            return False
+        forward = self._fdb.get(expected.mac)
+        if forward is None or forward.dst != expected.host or forward.dev != device:
+            return False
+        return bool(expected.mac and expected.host)
+
+
+_DST: Final[Callable[[Any], str]] = attrgetter("dst")
+
+
+def _mac(entry: FdbEntry) -> str:
+    return entry.mac.lower()
+
+
+def _sole(entries: Collection[T] | None, key: Callable[[T], str]) -> dict[str, T]:
+    """Find entries by key, those left out that share theirs with another."""
+    if entries is None:
+        return {}
+    sole = dict(zip(map(key, entries), entries, strict=True))
+    if len(sole) < len(entries):
+        for shared in [each for each, count in Counter(map(key, entries)).items() if count > 1]:
+            del sole[shared]
+    return sole
 
 
 def _index(entries: Iterable[T] | None, key: Callable[[T], str]) -> dict[str, list[T]] | None:

@@ -4,7 +4,9 @@ A fold keeps the old object wherever the new one is equal, so whoever draws or j
 what changed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import compress
+from operator import is_not
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -75,6 +77,30 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
                 if state.status == status:
                     return state
         return states[0] if states else _LOADING
+
+
+def moved(new: Mapping[str, object], old: Mapping[str, object]) -> Collection[str]:
+    """List the keys whose value is another object than it was, that came, and that went."""
+    if new is old:
+        return ()
+    if len(new) == len(old) and list(new) == list(old):  # almost always: a copy with one value in place of another
+        return list(compress(new, map(is_not, new.values(), old.values())))
+    return [*(key for key, value in new.items() if old.get(key) is not value), *(key for key in old if key not in new)]
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What is not as it was in an earlier snapshot: keys of what changed, came or went."""
+
+    nodes: Collection[str]
+    networks: Collection[str]
+    sources: Collection[str]
+    pods: Collection[str]
+
+    @classmethod
+    def between(cls, old: Snapshot, new: Snapshot) -> "Moved":
+        """Hold two snapshots against each other, by identity, as the fold keeps it."""
+        fields = cls.__struct_fields__
+        return cls(*(moved(getattr(new, name), getattr(old, name)) for name in fields))
 
 
 _LOADING: Final = SourceState()

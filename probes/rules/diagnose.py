@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from probes.model.peers import overlay_of, same_overlay
-from probes.model.snapshot import KUBE, Snapshot
+from probes.model.snapshot import KUBE, Moved, Snapshot
 from probes.model.summary.flux import FluxSummary, summarize_flux
 from probes.model.summary.gaps import summarize_gaps
 from probes.model.summary.pulls import PullFailure, summarize_pulls, waits_for_image
@@ -15,11 +15,12 @@ from probes.rules.causes import Scene, fold_causes
 from probes.rules.crossing import judge_crossing
 from probes.rules.dns import judge_coredns, judge_lookups
 from probes.rules.egress import FRESH, judge_egress
-from probes.rules.finding import Diagnosis, Finding, NodeView, Severity, Verdict
+from probes.rules.finding import Diagnosis, Finding, Severity, Verdict
 from probes.rules.flannel import judge_backends, judge_direct
 from probes.rules.flux import judge_flux
 from probes.rules.images import judge_pulls
-from probes.rules.k3s import judge_leases, judge_servers
+from probes.rules.index import index_of
+from probes.rules.k3s import judge_leases, judge_servers, same_servers
 from probes.rules.mtu import judge_cluster_mtu, judge_half_changed, judge_headroom
 from probes.rules.outside import judge_outside
 from probes.rules.peering import CUTTING, judge_directions
@@ -59,24 +60,27 @@ def diagnose(
     """
     before = before or Diagnosis(Snapshot())
     nodes, were = snapshot.nodes, before.snapshot.nodes
-    overlay = before.overlay if same_overlay(nodes, were) else overlay_of(nodes)
-    views = views_of(snapshot, before, overlay, only)
-    declared = before.declared if nodes is were else tuple(judge_servers(snapshot))
+    moved = Moved.between(before.snapshot, snapshot)
+    overlay = before.overlay if same_overlay(nodes, were, moved.nodes) else overlay_of(nodes)
+    views, judged = views_of(snapshot, before, moved, overlay, only)
+    index = index_of(snapshot, views, before.index, moved, judged)
+    declared = before.declared if same_servers(nodes, were, moved.nodes) else tuple(judge_servers(snapshot))
     published = before.published if overlay is before.overlay else tuple(judge_backends(snapshot))
     flux = before.flux if snapshot.flux is before.snapshot.flux else summarize_flux(snapshot)
-    changed = changed_pods(before.snapshot.pods, snapshot.pods)
+    changed = changed_pods(before.snapshot.pods, snapshot.pods, moved.pods)
     waits = any(waits_for_image(pod) for pair in changed for pod in pair if pod is not None)
     pulls_same = not waits and snapshot.pull_events is before.snapshot.pull_events
     pulls = before.pulls if pulls_same else summarize_pulls(snapshot)
     places = before.places if keeps_places(changed) else places_of(snapshot.pods)
     summed = Diagnosis(
         snapshot=snapshot,
-        gaps=summarize_gaps(snapshot),
+        gaps=summarize_gaps(index.silent, index.partial),
         views=views,
         flux=flux,
         pulls=pulls,
         overlay=overlay,
         places=places,
+        index=index,
         declared=declared,
         published=published,
     )
@@ -86,16 +90,15 @@ def diagnose(
 
 def _judge(summed: Diagnosis, advice: Advice) -> tuple[Finding, ...]:
     """Judge what is summed up, and put causes before what they explain."""
-    snapshot, views, places = summed.snapshot, summed.views, summed.places
+    snapshot, views, places, index = summed.snapshot, summed.views, summed.places, summed.index
     objects = list(_judge_objects(snapshot, summed.flux, summed.pulls, places))
     stalls = any(finding.code in STALLS for finding in objects)
-    amiss = {name: view for name, view in views.items() if view.findings}
     found = [
-        *judge_sources(snapshot),
-        *(finding for view in amiss.values() for finding in view.findings),
+        *judge_sources(snapshot, index.silent),
+        *(finding for view in index.amiss.values() for finding in view.findings),
         *summed.declared,
         *summed.published,
-        *_judge_cluster(summed, amiss, advice.headroom if stalls else 0),
+        *_judge_cluster(summed, advice.headroom if stalls else 0),
         *objects,
         *judge_outside(objects),
     ]
@@ -122,21 +125,22 @@ def judge_probes(snapshot: Snapshot, found: Sequence[Finding]) -> list[Finding]:
     return [*judge_crossing(fresh, cut_off, snapshot), *judge_egress(fresh)]
 
 
-def _judge_cluster(summed: Diagnosis, amiss: Mapping[str, NodeView], headroom: int) -> Iterator[Finding]:
-    """Judge what no node shows by itself; ``amiss``: the nodes of which something was found."""
-    snapshot, views, places = summed.snapshot, summed.views, summed.places
+def _judge_cluster(summed: Diagnosis, headroom: int) -> Iterator[Finding]:
+    """Judge what no node shows by itself."""
+    snapshot, views, places, index = summed.snapshot, summed.views, summed.places, summed.index
+    amiss = index.amiss
     yield from judge_leases(snapshot, views)
     yield from judge_directions(snapshot, views, amiss)
-    yield from judge_cluster_mtu(views)
+    yield from judge_cluster_mtu(views, index.uplinks, index.overlays)
     yield from judge_half_changed(amiss)
     if headroom:
-        yield from judge_headroom(views, headroom)
+        yield from judge_headroom({*index.uplinks.values()}, {*index.overlays.values()}, headroom)
     if any(finding.code == "overlay-exceeds-underlay" for view in amiss.values() for finding in view.findings):
         yield from judge_direct(snapshot, tuple(view.summary for view in views.values()))
     pods_at = snapshot.source(f"{KUBE}pods").at
     yield from judge_coredns(views, places, pods_at)
     yield from judge_workloads(places, snapshot.at, pods_at)
-    yield from judge_agreement(snapshot)
+    yield from judge_agreement(snapshot, index.resolvers)
 
 
 def _judge_objects(

@@ -18,9 +18,9 @@ def judge_coredns(views: Mapping[str, NodeView], places: Places, at: float | Non
     """Judge whether CoreDNS is behind a node that no other node reaches."""
     hosts = sorted(set(places.coredns))
     cut = [host for host in hosts if host in views and _is_cut(views[host])]
-    others = [name for name in views if name not in cut]
-    if not cut or not others:
+    if not cut or len(cut) == len(views):
         return
+    others = [name for name in views if name not in cut]
     whole = [host for host in hosts if host not in cut]
     only = "its only pod is" if len(places.coredns) == 1 else "all of its pods are"
     if whole:

@@ -6,8 +6,9 @@ from enum import IntEnum
 import msgspec
 
 from probes.model.flux import ObjectRef
+from probes.model.network import NodeNetwork
 from probes.model.peers import Overlay, Peer, PeerTable
-from probes.model.snapshot import Snapshot
+from probes.model.snapshot import Snapshot, SourceState
 from probes.model.summary.flux import FluxSummary
 from probes.model.summary.gaps import Gap
 from probes.model.summary.nodes import NodeSummary
@@ -90,6 +91,25 @@ class NodeView(msgspec.Struct, frozen=True, eq=False):
     """When what lacks because the node is new, or its k3s has only just started, is to be judged again."""
 
 
+class Index(msgspec.Struct, frozen=True, eq=False):
+    """What rules look up instead of going through all nodes and sources at every change; in no order."""
+
+    silent: Mapping[str, SourceState] = {}
+    """The sources that have not answered and are not merely absent."""
+    partial: Mapping[str, NodeNetwork] = {}
+    """The nodes that did not tell everything."""
+    resolvers: Mapping[str, tuple[str, ...]] = {}
+    """By node, whom its pods ask for names; without those where that is not known."""
+    amiss: Mapping[str, NodeView] = {}
+    """The nodes of which something was found."""
+    graces: Mapping[str, float] = {}
+    """By node, when what lacks there is to be judged again."""
+    uplinks: Mapping[str, int] = {}
+    """By node, the MTU of its uplink, where it is known."""
+    overlays: Mapping[str, int] = {}
+    """By node, the MTU of its VXLAN device, where it is known."""
+
+
 class Diagnosis(msgspec.Struct, frozen=True, eq=False):
     """A snapshot summed up and judged."""
 
@@ -105,6 +125,7 @@ class Diagnosis(msgspec.Struct, frozen=True, eq=False):
     pulls: tuple[PullFailure, ...] = ()
     overlay: Overlay = Overlay()
     places: Places = Places()
+    index: Index = Index()
     declared: tuple[Finding, ...] = ()
     """What the Node objects show by themselves: made again only when one of them changes."""
     published: tuple[Finding, ...] = ()

@@ -47,6 +47,8 @@ def _judge_env(facts: NodeFacts, env: SubnetEnv | None) -> Iterator[Finding]:
         return
     if facts.node is None or not facts.node.pod_cidrs or not env.subnet:
         return
+    if env.subnet in {cidr.replace(".0/", ".1/") for cidr in facts.node.pod_cidrs}:
+        return  # as flannel writes it: the first address of the podCIDR
     try:
         mine = str(ip_interface(env.subnet).network)
     except ValueError:

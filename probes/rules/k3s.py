@@ -1,7 +1,7 @@
 """k3s: the unit and its restarts, what the kubelet says of the node, etcd's voters, and versions known to be bad."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -137,6 +137,17 @@ def _judge_version(facts: NodeFacts) -> Iterator[Finding]:
         )
 
 
+def same_servers(new: Mapping[str, Node], old: Mapping[str, Node], moved: Iterable[str]) -> bool:
+    """Tell whether `judge_servers` has the same to judge; ``moved``: the Nodes that changed, came or went."""
+    pairs = ((new.get(name), old.get(name)) for name in moved)
+    return all(node is not None and was is not None and _standing(node) == _standing(was) for node, was in pairs)
+
+
+def _standing(node: Node) -> tuple[object, ...]:
+    """Tell all that etcd's quorum and the skew of versions are made of, of one Node."""
+    return node.kubelet_version, node.roles, _is_lost(node)
+
+
 def judge_servers(snapshot: Snapshot) -> Iterator[Finding]:
     """Judge what the Nodes say together: etcd's quorum and versions."""
     if snapshot.source(f"{KUBE}nodes").at is not None:
@@ -219,6 +230,9 @@ def _judge_leases(
     nodes: Mapping[str, Node], leases: Mapping[str, Lease], views: Mapping[str, NodeView], at: float | None
 ) -> Iterator[Finding]:
     """Judge leases by the newest one, not by our clock; a Node stays Ready for 40 s and more after its kubelet."""
+    moments = [lease.renewed_at for lease in leases.values() if lease.renewed_at is not None]
+    if not moments or max(moments) - min(moments) <= LEASE_SLACK:
+        return
     renewed = {
         name: lease.renewed_at for name, lease in leases.items() if name in nodes and lease.renewed_at is not None
     }

@@ -6,7 +6,7 @@ start. So a restart after a change of the hosts' MTU makes the two differ, and r
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from probes.model.network import Link, NodeNetwork, PodNetns, SubnetEnv
@@ -174,12 +174,14 @@ def _pod_severity(row: NodeSummary, largest: int) -> Severity:
     return Severity.NOTE if fits else Severity.WARNING
 
 
-def judge_cluster_mtu(views: Mapping[str, NodeView]) -> Iterator[Finding]:
-    """Judge what differs between nodes; one whose MTU is not known differs from nobody."""
-    if len({view.summary.uplink_mtu for view in views.values()}) > 1:
-        yield from _differing(views, "uplink-mtu-differs", "uplinks", _uplinks(views))
-    if len({view.summary.overlay_mtu for view in views.values()}) > 1:
-        yield from _differing(views, "flannel-mtu-differs", "VXLAN devices", _overlays(views))
+def judge_cluster_mtu(
+    views: Mapping[str, NodeView], uplinks: Mapping[str, int], overlays: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Judge what differs between nodes; ``uplinks`` and ``overlays``: MTUs by node, of those that tell."""
+    if len(set(uplinks.values())) > 1:
+        yield _differing(views, "uplink-mtu-differs", "uplinks", uplinks)
+    if len(set(overlays.values())) > 1:
+        yield _differing(views, "flannel-mtu-differs", "VXLAN devices", overlays)
 
 
 def judge_half_changed(amiss: Mapping[str, NodeView]) -> Iterator[Finding]:
@@ -232,39 +234,29 @@ def _sizes(mtus: Iterable[int | None]) -> str:
     return " and ".join(str(mtu) for mtu in sorted({mtu for mtu in mtus if mtu is not None})) or "unknown"
 
 
-def _uplinks(views: Mapping[str, NodeView]) -> dict[str, int]:
-    return {name: view.summary.uplink_mtu for name, view in views.items() if view.summary.uplink_mtu is not None}
-
-
-def _overlays(views: Mapping[str, NodeView]) -> dict[str, int]:
-    return {name: view.summary.overlay_mtu for name, view in views.items() if view.summary.overlay_mtu is not None}
-
-
-def _differing(views: Mapping[str, NodeView], code: str, what: str, mtus: Mapping[str, int]) -> Iterator[Finding]:
-    """Say which nodes differ from most of the others; ``mtus``: by node."""
-    counts = Counter(mtus.values())
-    usual = max(counts, key=counts.__getitem__, default=None)
+def _differing(views: Mapping[str, NodeView], code: str, what: str, mtus: Mapping[str, int]) -> Finding:
+    """Say which nodes differ from most of the others; where as many have each, a server is what is usual."""
+    counts = Counter(mtus[name] for name in views if name in mtus)
+    usual = max(counts, key=counts.__getitem__)
     names = sorted(name for name, mtu in mtus.items() if mtu != usual)
-    if not names:
-        return
     seen = tuple(
         Evidence("ip link show", f"mtu {mtus[name]}, most nodes have {usual}", name, views[name].summary.seen_at)
         for name in names[:MOST_EVIDENCE]
     )
     verb = "is" if len(names) == 1 else "are"
     said = f"the nodes' {what} have different MTUs ({_spread(counts)}): {listed(names)} {verb} unlike most"
-    yield Finding(code, Severity.WARNING, OVERLAY, said, seen, _SAME, about=tuple(names[:MOST_EVIDENCE]))
+    return Finding(code, Severity.WARNING, OVERLAY, said, seen, _SAME, about=tuple(names[:MOST_EVIDENCE]))
 
 
 _SAME: Final = "ip link shows one MTU on every node, or the nodes are on networks that never exchange large frames"
 
 
-def judge_headroom(views: Mapping[str, NodeView], margin: int) -> Iterator[Finding]:
+def judge_headroom(uplinks: Collection[int], overlays: Collection[int], margin: int) -> Iterator[Finding]:
     """Advise where pods fill the path to the last byte, if all nodes are alike; nothing is broken by that.
 
-    ``margin``: bytes that are advised. An uplink below Ethernet's MTU is taken for one that was lowered on purpose.
+    ``uplinks``, ``overlays``: the MTUs that there are. ``margin``: bytes that are advised.
+    An uplink below Ethernet's MTU is taken for one that was lowered on purpose.
     """
-    uplinks, overlays = set(_uplinks(views).values()), set(_overlays(views).values())
     left = {max(carrier, ETHERNET) - overlay for carrier in uplinks for overlay in overlays}
     if len(left) != 1 or min(left) >= margin:
         return

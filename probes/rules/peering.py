@@ -236,7 +236,8 @@ def _one_way(name: str, heard: tuple[str, ...], view: NodeView) -> Finding:
 
 def _unreachable(name: str, view: NodeView, snapshot: Snapshot) -> Finding:
     """Tell that the others send to a node in vain, with what their counters say of it."""
-    others = list(islice((other for other in snapshot.networks if other != name), SPELLED_OUT))
+    known = (other for other in snapshot.nodes if other != name and other in snapshot.networks)
+    others = list(islice(known, SPELLED_OUT))
     quoted = []
     for other in others:
         counters = snapshot.networks[other].counters or {}

@@ -1,6 +1,6 @@
 """Places: on which nodes the pods run that a cause may reach others by."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -49,14 +49,9 @@ PodChange = tuple[Pod | None, Pod | None]
 """A pod before and after; None where it was not there or is gone."""
 
 
-def changed_pods(before: Mapping[str, Pod], after: Mapping[str, Pod]) -> list[PodChange]:
-    """List the pods that are other objects than they were."""
-    if before is after:
-        return []
-    changed: list[PodChange] = [(old, pod) for key, pod in after.items() if (old := before.get(key)) is not pod]
-    if len(before) + sum(old is None for old, _ in changed) != len(after):
-        changed += [(pod, None) for key, pod in before.items() if key not in after]
-    return changed
+def changed_pods(before: Mapping[str, Pod], after: Mapping[str, Pod], moved: Iterable[str]) -> list[PodChange]:
+    """List the pods that changed, came or went; ``moved``: their keys."""
+    return [(before.get(key), after.get(key)) for key in moved]
 
 
 def keeps_places(changed: Collection[PodChange]) -> bool:

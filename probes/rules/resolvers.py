@@ -56,18 +56,13 @@ def inherited(network: NodeNetwork) -> tuple[str, ...] | None:
     return host.nameservers
 
 
-def judge_agreement(snapshot: Snapshot) -> Iterator[Finding]:
-    """Judge whether all nodes ask the same resolvers, in whatever order; nodes that do not tell are left out."""
-    written: dict[tuple[str, ...], list[str]] = {}
-    for name, network in snapshot.networks.items():
-        servers = inherited(network)
-        if servers:
-            written.setdefault(servers, []).append(name)
-    if len(written) < 2:  # noqa: PLR2004 - one has nothing to differ from
+def judge_agreement(snapshot: Snapshot, asked: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    """Judge whether all nodes ask the same resolvers, in whatever order; ``asked``: by node, of those that tell."""
+    if len(set(asked.values())) < 2:  # noqa: PLR2004 - one has nothing to differ from
         return
     groups: dict[frozenset[str], list[str]] = {}
-    for servers, names in written.items():
-        groups.setdefault(frozenset(servers), []).extend(names)
+    for name, servers in asked.items():
+        groups.setdefault(frozenset(servers), []).append(name)
     if len(groups) > 1:
         yield _differ(snapshot, groups)
 
@@ -115,7 +110,7 @@ def _differ(snapshot: Snapshot, groups: Mapping[frozenset[str], list[str]]) -> F
     said = "; ".join(f"{listed(sorted(names))}: {', '.join(sorted(servers))}" for servers, names in ordered[:3])
     more = f"; and {len(ordered) - 3} more sets" if len(ordered) > 3 else ""  # noqa: PLR2004 - as many as are shown
     few = [name for _, names in ordered[1:] for name in sorted(names)]
-    seen = [_quote(snapshot, names[0], servers) for servers, names in ordered[:MOST_EVIDENCE]]
+    seen = [_quote(snapshot, min(names), servers) for servers, names in ordered[:MOST_EVIDENCE]]
     return Finding(
         "resolvers-differ",
         Severity.NOTE,

@@ -1,6 +1,6 @@
 """Sources that do not answer: never green, for what is behind them is not known, and one finding for one cause."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,7 +13,6 @@ from probes.rules.words import age_text
 _API: Final = ObjectRef("API", "", "API")
 AWAY: Final = frozenset({"unreachable", "timeout"})
 """States of a source that nobody answers for."""
-_NO_NEWS: Final = frozenset({"ok", "absent", "loading"})
 _NODES: Final = f"{KUBE}nodes"
 _SERVER: Final = frozenset({"k3s", "k3s.service"})
 """How the unit of a server is called; an agent's is k3s-agent."""
@@ -26,9 +25,12 @@ _SPELLED_OUT: Final = 4
 """Resources that a summary names; more are counted."""
 
 
-def judge_sources(snapshot: Snapshot) -> Iterator[Finding]:
-    """Name what did not answer; an API that is away is one finding, and so is one cause that many resources share."""
-    failing = dict(sorted((name, s) for name, s in snapshot.sources.items() if s.status not in _NO_NEWS))
+def judge_sources(snapshot: Snapshot, silent: Mapping[str, SourceState]) -> Iterator[Finding]:
+    """Name what did not answer; an API that is away is one finding, and so is one cause that many resources share.
+
+    ``silent``: the sources that have not answered.
+    """
+    failing = dict(sorted((name, state) for name, state in silent.items() if state.status != "loading"))
     for name, state in failing.items():
         if name.startswith(NODE):
             seen = Evidence(name, state.reason, "operator", state.since)

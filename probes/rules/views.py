@@ -1,11 +1,11 @@
 """Views: every node summed up and judged by itself, anew only where something about it changed."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from probes.model.network import NodeNetwork
 from probes.model.peers import Overlay, peer_table
-from probes.model.snapshot import NODE, Snapshot
+from probes.model.snapshot import NODE, Moved, Snapshot
 from probes.model.summary.nodes import summarize_node
 from probes.rules.counters import judge_counters
 from probes.rules.facts import NodeFacts, node_facts
@@ -33,23 +33,25 @@ NODE_RULES: Final[tuple[Callable[[NodeFacts], Iterator[Finding]], ...]] = (
 
 
 def views_of(
-    snapshot: Snapshot, before: Diagnosis, overlay: Overlay, only: Collection[str] = ()
-) -> Mapping[str, NodeView]:
-    """Sum up and judge every node, servers first, then by name.
+    snapshot: Snapshot, before: Diagnosis, moved: Moved, overlay: Overlay, only: Collection[str] = ()
+) -> tuple[Mapping[str, NodeView], Collection[str]]:
+    """Sum up and judge every node, servers first, then by name; tell as well whose view is new or gone.
 
     ``before``: an earlier diagnosis; a node of which nothing changed since keeps its view, the same object.
     ``overlay``: who should be a peer. ``only``: no other nodes than these; empty: all.
     """
-    names = before.views.keys() if _same_names(snapshot, before.snapshot) else _names(snapshot, only)
-    if overlay is not before.overlay or names != before.views.keys():
-        return _ordered({name: _view(snapshot, name, before, overlay) for name in names})
-    changed = _changed(snapshot, before) & names
+    old = before.views
+    names = old.keys() if _same_names(snapshot, before.snapshot, moved) else _names(snapshot, only)
+    if overlay is not before.overlay or names != old.keys():
+        views = _ordered({name: _view(snapshot, name, before, overlay) for name in names})
+        return views, views.keys() | old.keys()
+    changed = _changed(snapshot, before, moved) & names
     if not changed:
-        return before.views
+        return old, ()
     fresh = {name: _view(snapshot, name, before, overlay) for name in changed}
-    views = {**before.views, **fresh}
-    moved = any(view.summary.role != before.views[name].summary.role for name, view in fresh.items())
-    return _ordered(views) if moved else views
+    views = {**old, **fresh}
+    swapped = any(view.summary.role != old[name].summary.role for name, view in fresh.items())
+    return _ordered(views) if swapped else views, changed
 
 
 def _ordered(views: Mapping[str, NodeView]) -> dict[str, NodeView]:
@@ -62,30 +64,21 @@ def _names(snapshot: Snapshot, only: Collection[str]) -> set[str]:
     return names & set(only) if only else names
 
 
-def _same_names(new: Snapshot, old: Snapshot) -> bool:
+def _same_names(new: Snapshot, old: Snapshot, moved: Moved) -> bool:
     """Tell whether the same nodes and sources are known as were."""
-    return (
-        new.nodes.keys() == old.nodes.keys()
-        and new.networks.keys() == old.networks.keys()
-        and new.sources.keys() == old.sources.keys()
+    return not any(
+        (name in getattr(new, field)) != (name in getattr(old, field))
+        for field in ("nodes", "networks", "sources")
+        for name in getattr(moved, field)
     )
 
 
-def _changed(snapshot: Snapshot, before: Diagnosis) -> set[str]:
-    """Tell of which nodes anything changed, or the grace of a start is over; by identity, as the fold keeps it."""
-    was = before.snapshot
-    names = {name.removeprefix(NODE) for name in _differing(snapshot.sources, was.sources)}
-    names.update(_differing(snapshot.networks, was.networks), _differing(snapshot.nodes, was.nodes))
-    over = (n for n, view in before.views.items() if view.grace_ends is not None and view.grace_ends <= snapshot.at)
-    names.update(over)
+def _changed(snapshot: Snapshot, before: Diagnosis, moved: Moved) -> set[str]:
+    """Tell of which nodes anything changed, or the grace of a start is over."""
+    names = {name.removeprefix(NODE) for name in moved.sources}
+    names.update(moved.networks, moved.nodes)
+    names.update(name for name, ends in before.index.graces.items() if ends <= snapshot.at)
     return names
-
-
-def _differing(new: Mapping[str, object], old: Mapping[str, object]) -> Iterable[str]:
-    if new is old:
-        return ()
-    found = [name for name, value in new.items() if old.get(name) is not value]
-    return found if len(new) == len(old) else (*found, *(old.keys() - new.keys()))
 
 
 def _view(snapshot: Snapshot, name: str, before: Diagnosis, overlay: Overlay) -> NodeView:

@@ -1,8 +1,11 @@
 """What could not be had, and why: the other half of every summary."""
 
+from collections.abc import Mapping
+
 import msgspec
 
-from probes.model.snapshot import KUBE, NODE, Snapshot
+from probes.model.network import NodeNetwork
+from probes.model.snapshot import KUBE, NODE, SourceState
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -14,18 +17,18 @@ class Gap(msgspec.Struct, frozen=True):
     reason: str
 
 
-def summarize_gaps(snapshot: Snapshot) -> tuple[Gap, ...]:
-    """List what could not be had: sources that failed or have not answered yet, then single facts of nodes."""
+def summarize_gaps(silent: Mapping[str, SourceState], partial: Mapping[str, NodeNetwork]) -> tuple[Gap, ...]:
+    """List what could not be had: sources that failed or have not answered yet, then single facts of nodes.
+
+    ``silent``: such sources. ``partial``: the nodes that did not tell everything.
+    """
     found: list[Gap] = []
-    lacking = [name for name, state in snapshot.sources.items() if state.status not in {"ok", "absent"}]
-    for name in sorted(lacking):
-        state = snapshot.sources[name]
+    for name, state in sorted(silent.items()):
         reason = state.reason or "no answer yet"
         if name.startswith(NODE):
             found.append(Gap(name.removeprefix(NODE), "node", reason))
         else:
             found.append(Gap("API", name.removeprefix(KUBE), reason))
-    partial = [node for node, network in snapshot.networks.items() if network.unassessed]
     for node in sorted(partial):
-        found += [Gap(node, fact, why) for fact, why in sorted(snapshot.networks[node].unassessed.items())]
+        found += [Gap(node, fact, why) for fact, why in sorted(partial[node].unassessed.items())]
     return tuple(found)

@@ -10,7 +10,8 @@ from probes.model.network import Resolvers
 from probes.model.snapshot import Snapshot
 from probes.rules.diagnose import diagnose
 from probes.rules.facts import NodeFacts, node_facts
-from probes.rules.resolvers import HOST, K3S, SYSTEMD, inherited, judge_agreement, judge_resolvers
+from probes.rules.finding import Finding
+from probes.rules.resolvers import HOST, K3S, SYSTEMD, inherited, judge_resolvers
 from tests.probes.worlds import healthy, with_network
 
 _CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases" / "resolvers.yaml").read_text())
@@ -64,12 +65,16 @@ def _asking(servers: dict[str, list[str]]) -> Snapshot:
     return world
 
 
+def _disagreement(world: Snapshot) -> list[Finding]:
+    return [finding for finding in diagnose(world).findings if finding.code == "resolvers-differ"]
+
+
 def test_nodes_that_ask_different_resolvers_are_told_apart() -> None:
     """The few are named as those that it concerns; the order of the servers does not matter."""
     same = _asking({"boromir": ["192.0.2.1", "192.0.2.2"], "samwise": ["192.0.2.2", "192.0.2.1"]})
-    assert list(judge_agreement(same)) == []
+    assert _disagreement(same) == []
     other = _asking({"boromir": ["192.0.2.1"], "samwise": ["192.0.2.1"], "theoden": ["192.0.2.9"]})
-    (finding,) = judge_agreement(other)
+    (finding,) = _disagreement(other)
     assert (finding.code, finding.about) == ("resolvers-differ", ("theoden",))
     assert finding.summary == ("nodes ask different resolvers: boromir and samwise: 192.0.2.1; theoden: 192.0.2.9")
     assert [quote.vantage for quote in finding.evidence] == ["boromir", "theoden"]
@@ -77,8 +82,8 @@ def test_nodes_that_ask_different_resolvers_are_told_apart() -> None:
 
 def test_a_node_that_does_not_tell_differs_from_nobody() -> None:
     """Unknown is no difference."""
-    assert list(judge_agreement(_asking({"boromir": ["192.0.2.1"]}))) == []
-    assert list(judge_agreement(Snapshot())) == []
+    assert _disagreement(_asking({"boromir": ["192.0.2.1"]})) == []
+    assert _disagreement(Snapshot()) == []
 
 
 def test_many_sets_are_counted() -> None:
@@ -87,5 +92,5 @@ def test_many_sets_are_counted() -> None:
     world = healthy(names)
     for number, name in enumerate(names):
         world = with_network(world, name, resolvers=(Resolvers(HOST, (f"192.0.2.{100 + number}",)),))
-    (finding,) = judge_agreement(world)
+    (finding,) = _disagreement(world)
     assert finding.summary.endswith("; and 3 more sets")

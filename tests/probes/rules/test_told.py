@@ -1,13 +1,18 @@
 """Every world of cases/worlds: all that is told of it, word by word, at once and bit by bit."""
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from probes.model.kube import Lease
+from probes.model.snapshot import NODE, Snapshot
 from probes.rules.codes import RANK
 from probes.rules.diagnose import diagnose
 from probes.rules.finding import Diagnosis
 from tests.probes.rules.overlays import flat
 from tests.probes.rules.told import Case, cases, told
-from tests.probes.worlds import healthy
+from tests.probes.worlds import NAMES, healthy
 
 CASES = cases()
 
@@ -30,7 +35,10 @@ def test_every_finding_can_be_checked(case: Case) -> None:
 
 def _comparable(diagnosis: Diagnosis) -> object:
     views = [(name, view.summary, view.peers, view.findings) for name, view in diagnosis.views.items()]
-    return diagnosis.findings, diagnosis.verdict, diagnosis.pulls, diagnosis.flux, diagnosis.places, views
+    told = diagnosis.findings, diagnosis.verdict, diagnosis.gaps
+    amiss = {name: view.findings for name, view in diagnosis.index.amiss.items()}
+    index = {**msgspec.structs.asdict(diagnosis.index), "amiss": amiss}
+    return told, diagnosis.pulls, diagnosis.flux, diagnosis.places, index, views
 
 
 @pytest.mark.parametrize(
@@ -44,3 +52,33 @@ def test_what_is_judged_bit_by_bit_is_as_if_judged_at_once(number: int) -> None:
     assert _comparable(from_health) == at_once
     assert _comparable(diagnose(world, diagnose(CASES[number - 1].world))) == at_once
     assert diagnose(well, from_health).findings == ()
+
+
+WORLDS = [healthy(), *(case.world for case in CASES)]
+_FIELDS = st.sampled_from(("nodes", "networks", "pods", "flux", "secrets", "leases"))
+_STEPS = st.lists(st.tuples(st.integers(0, len(WORLDS) - 1), _FIELDS, st.sampled_from(NAMES)), max_size=8)
+
+
+def _taken(world: Snapshot, other: Snapshot, field: str, name: str) -> Snapshot:
+    """Let a world become like another in one field, of nodes in what concerns one of them; time goes on."""
+    now: dict[str, object] = {"at": world.at + 20}
+    given = getattr(other, field)
+    if field in {"nodes", "networks"}:
+        rest = {key: value for key, value in getattr(world, field).items() if key != name}
+        given = {**rest, name: given[name]} if name in given else rest
+        now["sources"] = {**world.sources, f"{NODE}{name}": other.source(f"{NODE}{name}")}
+    if field == "leases":
+        given = {**given, name: Lease(name, world.at, 40)}
+    return msgspec.structs.replace(world, **{field: given}, **now)
+
+
+@settings(max_examples=60)
+@given(_STEPS)
+def test_a_chain_of_changes_is_judged_as_if_judged_at_once(steps: list[tuple[int, str, str]]) -> None:
+    """Whatever nodes, pods and objects change, come and go one after the other: nothing old is left, nothing lacks."""
+    world = healthy()
+    judged = diagnose(world)
+    for number, field, name in steps:
+        world = _taken(world, WORLDS[number], field, name)
+        judged = diagnose(world, judged)
+        assert _comparable(judged) == _comparable(diagnose(world))
