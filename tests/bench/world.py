@@ -14,20 +14,18 @@ from probes.model.flux import FluxObject, ObjectRef
 from probes.model.kube import Condition, Container, FlannelAnnotations, Lease, Node, Pod
 from probes.model.network import (
     Address,
-    FdbEntry,
     Host,
     Link,
-    Neighbor,
     NodeNetwork,
     PodNetns,
     Route,
     SubnetEnv,
     UdpSocket,
     Unit,
-    Vxlan,
 )
 from probes.model.observation import Listed, Observed
 from probes.model.snapshot import Snapshot, fold
+from tests.probes.worlds import triple, vxlan_link
 
 _FIRST_NODE: Final = int(IPv4Address("10.0.0.10"))
 _FIRST_SUBNET: Final = int(IPv4Address("10.64.0.0"))
@@ -39,16 +37,22 @@ _FAULTY: Final = 100
 
 
 class World:
-    """A healthy but for a few faults cluster, and ways to change it."""
+    """A cluster, healthy but for a few faults where it is to have some, and ways to change it.
 
-    def __init__(self, nodes: int, pods: int, flux: int) -> None:
+    ``backend``: ``vxlan``, with an entry of each table for each peer, or ``wireguard``, with one route for all.
+    """
+
+    def __init__(self, nodes: int, pods: int, flux: int, *, backend: str = "vxlan", faults: bool = True) -> None:
         self.at = time.time()
+        self._vxlan, self._faults = backend == "vxlan", faults
         self.names = [f"n{number:05d}" for number in range(nodes)]
         self._subnets = [str(IPv4Address(_FIRST_SUBNET + number * 256)) for number in range(nodes)]
         self._hosts = [str(IPv4Address(_FIRST_NODE + number)) for number in range(nodes)]
-        self._neighbors = [Neighbor(subnet, "flannel.1", _mac(i), ("PERMANENT",)) for i, subnet in self._numbered()]
-        self._fdb = [FdbEntry(_mac(i), "flannel.1", host, "permanent", ("self",)) for i, host in enumerate(self._hosts)]
-        self._routes = [Route(f"{subnet}/24", subnet, "flannel.1", flags=("onlink",)) for subnet in self._subnets]
+        peers = zip(self._subnets, map(_mac, range(nodes)), self._hosts, strict=True)
+        triples = [triple(*peer) for peer in peers] if self._vxlan else []
+        self._routes = [route for route, _, _ in triples]
+        self._neighbors = [neighbor for _, neighbor, _ in triples]
+        self._fdb = [entry for _, _, entry in triples]
         self._pods_each = pods // nodes if nodes else 0
         self._version = 0
         kube: dict[str, dict[str, Any]] = {
@@ -71,9 +75,6 @@ class World:
         networks = [Observed(f"node/{name}", self.at, self.network(i)) for i, name in enumerate(self.names)]
         self.snapshot = fold(self.kube, networks)
         """The newest."""
-
-    def _numbered(self) -> list[tuple[int, str]]:
-        return list(enumerate(self._subnets))
 
     def change(self, count: int, first: int = 0) -> Snapshot:
         """Let ``count`` nodes, from the ``first`` one on, answer anew: each with another MTU and other counters."""
@@ -112,39 +113,33 @@ class World:
         return self.snapshot
 
     def network(self, i: int, *, mtu: int | None = None, counted: int = 0) -> NodeNetwork:
-        """Make what a node's kernel has: a route, a neighbour and an FDB entry for each peer."""
-        mtu = mtu or (1400 if i % _FAULTY == _FAULTY // 2 else 1450)
+        """Make what a node's kernel has."""
+        usual = 1450 if self._vxlan else 1420
+        mtu = mtu or (1400 if self._faults and i % _FAULTY == _FAULTY // 2 else usual)
         subnet = self._subnets[i].removesuffix(".0")
         pods = range(self._pods_each)
         links = (
             Link("eth0", 2, 1500, "UP", ("UP",), addresses=(Address("inet", self._hosts[i], 8),)),
-            Link(
-                "flannel.1",
-                3,
-                mtu,
-                "UNKNOWN",
-                ("UP",),
-                "vxlan",
-                _mac(i),
-                addresses=(Address("inet", self._subnets[i], 32),),
-                vxlan=Vxlan(1, self._hosts[i], "eth0", 8472, learning=False),
-            ),
-            Link("cni0", 4, 1450, "UP", ("UP",), "bridge"),
-            *(Link(f"veth{pod:08x}", 5 + pod, 1450, "UP", ("UP",), "veth", master="cni0") for pod in pods),
+            vxlan_link(self._subnets[i], _mac(i), self._hosts[i], mtu)
+            if self._vxlan
+            else Link("flannel-wg", 3, mtu, "UNKNOWN", ("UP",), "wireguard"),
+            Link("cni0", 4, usual, "UP", ("UP",), "bridge"),
+            *(Link(f"veth{pod:08x}", 5 + pod, usual, "UP", ("UP",), "veth", master="cni0") for pod in pods),
         )
+        for_all = () if self._vxlan else (Route("10.64.0.0/10", "", "flannel-wg"),)
         return NodeNetwork(
             links=links,
-            routes=(Route("default", "10.0.0.1", "eth0"), *self._routes[:i], *self._routes[i + 1 :]),
+            routes=(Route("default", "10.0.0.1", "eth0"), *for_all, *self._routes[:i], *self._routes[i + 1 :]),
             neighbors=(*self._neighbors[:i], *self._neighbors[i + 1 :]),
             fdb=(*self._fdb[:i], *self._fdb[i + 1 :]),
-            udp=(UdpSocket("0.0.0.0", 8472),),
+            udp=(UdpSocket("0.0.0.0", 8472 if self._vxlan else 51820),),
             subnet_env=SubnetEnv("/run/flannel/subnet.env", "10.64.0.0/10", f"{subnet}.1/24", mtu, ipmasq=True),
             unit=Unit("k3s", "loaded", "active", "running", 0, f"{i:032x}", self.at - 86400, "process"),
             host=Host(self.names[i], "6.8.0-87-generic", _VERSION, f"{i:036x}", "root"),
             counters=_counters(counted),
             sysctls={"net.ipv4.ip_forward": "1"},
             pod_netns=tuple(
-                PodNetns(f"cni-{i}-{pod}", pod, "eth0", 1450, (Address("inet", f"{subnet}.{2 + pod}", 24),))
+                PodNetns(f"cni-{i}-{pod}", pod, "eth0", usual, (Address("inet", f"{subnet}.{2 + pod}", 24),))
                 for pod in pods
             ),
         )
@@ -157,7 +152,13 @@ class World:
             internal_ips=(self._hosts[i],),
             pod_cidrs=(f"{self._subnets[i]}/24",),
             conditions=(Condition("Ready", "True", "KubeletReady", changed_at=self.at - 86400, seen_at=self.at),),
-            flannel=FlannelAnnotations("vxlan", 1, _mac(i), public_ip=self._hosts[i], managed=True),
+            flannel=FlannelAnnotations(
+                "vxlan" if self._vxlan else "wireguard",
+                1 if self._vxlan else None,
+                _mac(i) if self._vxlan else "",
+                public_ip=self._hosts[i],
+                managed=True,
+            ),
             node_args=("server",) if i < _SERVERS else ("agent",),
             kubelet_version=_VERSION,
         )
@@ -190,7 +191,7 @@ class World:
                     "kustomize.toolkit.fluxcd.io/v1",
                     generation=3,
                     observed_generation=3,
-                    conditions=(failed if i % 125 == 124 else ready,),
+                    conditions=(failed if self._faults and i % 125 == 124 else ready,),
                     source=source if i else None,
                     revision=_REVISION,
                     artifact_at=self.at - 7200 if not i else None,

@@ -43,32 +43,32 @@ def node(name: str, index: int, **changes: object) -> Node:
     return msgspec.structs.replace(made, **changes)
 
 
+def vxlan_link(subnet: str, mac: str, host: str, mtu: int = 1450) -> Link:
+    """Make flannel's device as flannel makes it; ``subnet``: the podCIDR's own address."""
+    addresses, vxlan = (Address("inet", subnet, 32),), Vxlan(1, host, "eth0", 8472, learning=False)
+    return Link("flannel.1", 3, mtu, "UNKNOWN", ("UP",), "vxlan", mac, addresses=addresses, vxlan=vxlan)
+
+
+def triple(subnet: str, mac: str, host: str) -> tuple[Route, Neighbor, FdbEntry]:
+    """Make what every other node has for a peer."""
+    return (
+        Route(f"{subnet}/24", subnet, "flannel.1", flags=("onlink",)),
+        Neighbor(subnet, "flannel.1", mac, ("PERMANENT",)),
+        FdbEntry(mac, "flannel.1", host, "permanent", ("self",)),
+    )
+
+
 def network(index: int, count: int, **changes: object) -> NodeNetwork:
-    others = [i for i in range(count) if i != index]
-    links = (
-        Link("eth0", 2, 1500, "UP", ("UP",), addresses=(Address("inet", f"192.0.2.{11 + index}", 24),)),
-        Link(
-            "flannel.1",
-            3,
-            1450,
-            "UNKNOWN",
-            ("UP",),
-            "vxlan",
-            mac(index),
-            addresses=(Address("inet", f"10.42.{index}.0", 32),),
-            vxlan=Vxlan(1, f"192.0.2.{11 + index}", "eth0", 8472, learning=False),
-        ),
-        Link("cni0", 4, 1450, "UP", ("UP",), "bridge"),
-    )
-    routes = (
-        Route("default", "192.0.2.1", "eth0"),
-        *(Route(f"10.42.{i}.0/24", f"10.42.{i}.0", "flannel.1", flags=("onlink",)) for i in others),
-    )
+    triples = [triple(f"10.42.{i}.0", mac(i), f"192.0.2.{11 + i}") for i in range(count) if i != index]
     made = NodeNetwork(
-        links=links,
-        routes=routes,
-        neighbors=tuple(Neighbor(f"10.42.{i}.0", "flannel.1", mac(i), ("PERMANENT",)) for i in others),
-        fdb=tuple(FdbEntry(mac(i), "flannel.1", f"192.0.2.{11 + i}", "permanent", ("self",)) for i in others),
+        links=(
+            Link("eth0", 2, 1500, "UP", ("UP",), addresses=(Address("inet", f"192.0.2.{11 + index}", 24),)),
+            vxlan_link(f"10.42.{index}.0", mac(index), f"192.0.2.{11 + index}"),
+            Link("cni0", 4, 1450, "UP", ("UP",), "bridge"),
+        ),
+        routes=(Route("default", "192.0.2.1", "eth0"), *(route for route, _, _ in triples)),
+        neighbors=tuple(neighbor for _, neighbor, _ in triples),
+        fdb=tuple(entry for _, _, entry in triples),
         udp=(UdpSocket("0.0.0.0", 8472),),
         subnet_env=SubnetEnv("/run/flannel/subnet.env", "10.42.0.0/16", f"10.42.{index}.1/24", 1450, ipmasq=True),
         unit=Unit("k3s", "loaded", "active", "running", 0, "a" * 32, 900.0, "process"),
