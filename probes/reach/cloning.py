@@ -74,7 +74,7 @@ async def fetch_repositories(
     something. ``seconds``: of one request; a clone has three times as many.
     """
     room = asyncio.Semaphore(_VANTAGES)
-    trusted = contexts()
+    trusted = contexts(vantages)
 
     async def ask(vantage: Vantage) -> None:
         async with room:

@@ -1,7 +1,6 @@
 """HTTP from every vantage to every target, both versions, in rounds."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -12,7 +11,7 @@ from probes.model.reach import Attempt, Result, Tone, Way
 from probes.reach import curl
 from probes.reach.http import Exchange, Verdict, Version, judge, may_go_on
 from probes.reach.request import Request
-from probes.reach.sending import in_vain
+from probes.reach.sending import Contexts, contexts, in_vain
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
@@ -24,7 +23,6 @@ _TONES: Final[dict[str, Tone]] = {"ok": "ok", "slow": "warning", "refused": "war
 
 
 Report = Callable[[Result], None]
-Contexts = dict[Version, ssl.SSLContext]
 Key = tuple[str, Version]
 
 
@@ -41,12 +39,11 @@ async def fetch(
 ) -> None:
     """Ask for every URL from every vantage, ``attempts`` times by each version; ``report`` gets each as it is known."""
     room = asyncio.Semaphore(_VANTAGES)
-    # One for each version: which versions a connection offers is set on the context it is made with.
-    contexts: Contexts = {"1.1": ssl.create_default_context(), "2": ssl.create_default_context()}
+    trusted = contexts(vantages)
 
     async def ask(vantage: Vantage) -> None:
         async with room:
-            await _from_one(vantage, urls, report, attempts, seconds, contexts)
+            await _from_one(vantage, urls, report, attempts, seconds, trusted)
 
     async with asyncio.TaskGroup() as tasks:
         for vantage in vantages:
@@ -54,7 +51,7 @@ async def fetch(
 
 
 async def _from_one(
-    vantage: Vantage, urls: Sequence[str], report: Report, attempts: int, seconds: float, contexts: Contexts
+    vantage: Vantage, urls: Sequence[str], report: Report, attempts: int, seconds: float, trusted: Contexts
 ) -> None:
     seen: dict[str, list[Exchange]] = {url: [] for url in urls}
     try:
@@ -65,7 +62,7 @@ async def _from_one(
             vain = {key: each for key in keys if (each := in_vain(vantage, Request(*key)))}
             left = [key for key in keys if key not in vain]
             told = await (
-                _by_httpx(left, seconds, contexts) if vantage.kind == "operator" else by_curl(vantage, left, seconds)
+                _by_httpx(left, seconds, trusted) if vantage.kind == "operator" else by_curl(vantage, left, seconds)
             )
             for (url, _), each in (vain | told).items():
                 seen[url].append(each)
@@ -134,12 +131,12 @@ def _versions(url: str) -> tuple[Version, ...]:
     return ("1.1", "2") if url.startswith("https:") else ("1.1",)
 
 
-async def _by_httpx(keys: Sequence[Key], seconds: float, contexts: Contexts) -> dict[Key, Exchange]:
+async def _by_httpx(keys: Sequence[Key], seconds: float, trusted: Contexts) -> dict[Key, Exchange]:
     from probes.reach.client import exchange  # noqa: PLC0415 - httpx takes long to import
 
     async with asyncio.TaskGroup() as tasks:
         asked = {
-            (url, version): tasks.create_task(exchange(url, version, seconds=seconds, context=contexts[version]))
+            (url, version): tasks.create_task(exchange(url, version, seconds=seconds, context=trusted[version]))
             for url, version in keys
         }
     return {key: task.result() for key, task in asked.items()}

@@ -64,7 +64,7 @@ async def ask_registries(
 ) -> None:
     """Ask for every image from every vantage ``attempts`` times; ``seconds``: of one request."""
     room = asyncio.Semaphore(_VANTAGES)
-    trusted = contexts()
+    trusted = contexts(vantages)
     layers = _Layers()
 
     async def ask(vantage: Vantage) -> None:

@@ -75,7 +75,7 @@ async def test_both_ways_of_sending_say_the_same(kind: str, method: str) -> None
     body = 'want "a"\n\\n' if method == "POST" else ""
     async with serving(_answer) as url:
         request = Request(url, "1.1", method, (("X-Secret", QUOTED),), body, keep=100)  # type: ignore[arg-type]
-        found: Answer = (await send(vantage, {"a": request}, seconds=5, trusted=contexts()))["a"]
+        found: Answer = (await send(vantage, {"a": request}, seconds=5, trusted=contexts([vantage])))["a"]
     assert (found.status, found.headers["x-y"], found.exchange.failed) == (200, "z", "")
     assert found.text == ("" if method == "HEAD" else f"{method} {QUOTED} {body}".rstrip("\n"))
 
