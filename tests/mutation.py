@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 RULES = ROOT / "probes/rules"
 TESTS = "tests/probes/rules"
 WORKERS = 2
+MINUTES = 30.0
+"""After which no mutant is tried any more, unless told otherwise; those that are left count as not noticed."""
 GENERATED = 30
 """Examples of each generated test: the same ones in every run, so that a score can be held against another."""
 LONGEST = 20
@@ -79,7 +81,8 @@ def run(item: pytest.Item) -> None:
 class Check:
     """A pytest plugin: runs the tests once to see which function each calls, then once for every mutant."""
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    def __init__(self, modules: Sequence[str], workers: int, seconds: float) -> None:
+        self._workers, self._ends = workers, time.monotonic() + seconds
         self._modules = {name: importlib.import_module(f"probes.rules.{name}") for name in modules}
         self._trees = {name: ast.parse((RULES / f"{name}.py").read_text()) for name in modules}
         self._callers: dict[tuple[str, str], list[int]] = {}
@@ -113,10 +116,13 @@ class Check:
             self.total += 1
             tests = self._callers.get((name, mutant.function), [])
             text = f"{name}.py:{mutant.line} {mutant.what}"
+            if time.monotonic() > self._ends:
+                self.survivors.append(f"{text}  (not tried: the time was up)")
+                continue
             if not tests:
                 self.survivors.append(f"{text}  (no test calls {mutant.function})")
                 continue
-            if len(running) >= WORKERS:
+            if len(running) >= self._workers:
                 self._reap(running)
             pid = os.fork()
             if pid == 0:
@@ -181,11 +187,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=main.__doc__)
     parser.add_argument("--module", action="append", help="one module of probes/rules; all without it")
     parser.add_argument("--quiet", action="store_true", help="only the score of each module")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="how many mutants are tried at once")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="after which the rest counts as not noticed")
     parser.add_argument("--at-least", type=float, default=0.0, metavar="PERCENT", help="exit 1 below this score")
     arguments = parser.parse_args()
     names = arguments.module or sorted(path.stem for path in RULES.glob("*.py") if path.stem != "__init__")
     began = time.monotonic()
-    check = Check(names)
+    check = Check(names, max(1, arguments.workers), 60 * arguments.minutes)
     ended = pytest.main(["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", TESTS], plugins=[check])
     if ended not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         return int(ended)

@@ -88,9 +88,11 @@ def _clamps(inside: Sequence[Result]) -> Iterator[Finding]:
     for each in inside:
         if each.probe != "tcp" or each.outcome != "blackhole" or not each.facts.get("snd_mss", "").isdecimal():
             continue
+        if each.way.mtu is None:
+            continue  # whether something clamps them is not known
         host = each.target.rpartition(":")[0]
         mtu = carries.get((each.vantage, host))
-        full = (each.way.mtu or 0) - _SEGMENT - 12
+        full = each.way.mtu - _SEGMENT - 12
         segment = int(each.facts["snd_mss"])
         if mtu is not None and segment + 12 > mtu - _SEGMENT:
             (useless if segment < full else missing).append(each)
@@ -199,7 +201,7 @@ def _limits(outside: Sequence[Result]) -> Iterator[Finding]:
             "provider-limit",
             Severity.WARNING,
             EGRESS,
-            f"{_to(limited)} answers that too much was asked of it (429), from {_from(limited)}: the path works",
+            f"too much was asked of {_to(limited)} (429), from {_from(limited)}: the path works",
             evidence_of(limited),
             "the same question is answered with credentials, or from another address",
             about=_about(limited),

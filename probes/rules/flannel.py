@@ -155,7 +155,7 @@ def judge_backends(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _differing(nodes: Mapping[str, Node], counts: Counter[str], at: float | None) -> Finding:
-    usual = max(counts, key=counts.__getitem__)
+    usual = max(sorted(counts), key=counts.__getitem__)
     odd = sorted(n.name for n in nodes.values() if n.flannel.backend_type not in {"", usual})
     spread = ", ".join(f"{backend} ×{count}" for backend, count in sorted(counts.items()))
     return Finding(

@@ -169,7 +169,7 @@ def _is_lost(node: Node) -> bool:
 def _judge_quorum(snapshot: Snapshot) -> Iterator[Finding]:
     """Judge how many members may still be lost; with one or two every loss is an outage anyway."""
     members = [node for node in snapshot.nodes.values() if "etcd" in node.roles]
-    lost = [node.name for node in members if _is_lost(node)]
+    lost = sorted(node.name for node in members if _is_lost(node))
     quorum, whole = len(members) // 2 + 1, len(members) - len(lost)
     if len(members) <= _ALL_NEEDED or not lost or whole > quorum:
         return

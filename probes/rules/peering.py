@@ -5,7 +5,7 @@ handleSubnetEvents): what is lost later stays lost until k3s restarts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from heapq import nsmallest
 from typing import Final
 
 from probes.model.peers import MISSING, OK, UNKNOWN, WRONG, Leg, Peer
@@ -187,10 +187,11 @@ def judge_directions(
 
     ``amiss``: those of the views that have findings.
     """
+    first = nsmallest(SPELLED_OUT + 1, snapshot.networks) if amiss else []
     for name, view in amiss.items():
         codes = {finding.code for finding in view.findings if finding.severity is Severity.CRITICAL}
         if codes & CUTTING and view.peers.expected:
-            yield _unreachable(name, view, snapshot)
+            yield _unreachable(name, [other for other in first if other != name][:SPELLED_OUT], view, snapshot)
         elif (lost := _lost(view.findings)) and (heard := _heard(name, lost, views)):
             yield _one_way(name, heard, view)
 
@@ -234,10 +235,8 @@ def _one_way(name: str, heard: tuple[str, ...], view: NodeView) -> Finding:
     )
 
 
-def _unreachable(name: str, view: NodeView, snapshot: Snapshot) -> Finding:
-    """Tell that the others send to a node in vain, with what their counters say of it."""
-    known = (other for other in snapshot.nodes if other != name and other in snapshot.networks)
-    others = list(islice(known, SPELLED_OUT))
+def _unreachable(name: str, others: list[str], view: NodeView, snapshot: Snapshot) -> Finding:
+    """Tell that the others send to a node in vain, with what the counters of some say of it."""
     quoted = []
     for other in others:
         counters = snapshot.networks[other].counters or {}

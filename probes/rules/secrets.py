@@ -68,13 +68,14 @@ class _Case(msgspec.Struct, frozen=True):
 
 def judge_secrets(snapshot: Snapshot, places: Places) -> Iterator[Finding]:
     """Judge all External Secrets objects; an object that is not Ready is part of exactly one finding."""
-    amiss = [item for item in snapshot.secrets.values() if _status(item) != "True"]
+    items = sorted(snapshot.secrets.values(), key=lambda item: item.ref)
+    amiss = [item for item in items if _status(item) != "True"]
     if amiss:
         events = _events(snapshot.secret_events)
         cases = [_Case(item, _ready(item), events.get(item.ref, ())) for item in amiss]
         for group in _groups(cases):
             yield _finding(snapshot, group, places)
-    for item in snapshot.secrets.values():
+    for item in items:
         ready = _ready(item)
         if ready is not None and ready.status == "True" and ready.reason == "ValidationUnknown":
             yield _unproven(snapshot, item, ready)
@@ -94,7 +95,10 @@ def _events(events: Mapping[str, SecretEvent]) -> dict[ObjectRef, tuple[SecretEv
     for event in events.values():
         namespace = "" if event.kind.startswith("Cluster") else event.namespace
         found.setdefault(ObjectRef(event.kind, namespace, event.name), []).append(event)
-    return {ref: tuple(sorted(some, key=lambda event: -(event.last_at or 0.0))) for ref, some in found.items()}
+    return {
+        ref: tuple(sorted(some, key=lambda event: (-(event.last_at or 0.0), event.message)))
+        for ref, some in found.items()
+    }
 
 
 def _groups(cases: list[_Case]) -> list[list[_Case]]:

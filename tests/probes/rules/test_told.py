@@ -54,6 +54,15 @@ def test_what_is_judged_bit_by_bit_is_as_if_judged_at_once(number: int) -> None:
     assert diagnose(well, from_health).findings == ()
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.family}: {case.case}")
+def test_the_order_in_which_things_arrived_does_not_matter(case: Case) -> None:
+    """Nodes, objects and Events in reverse: the same findings with the same evidence in the same order."""
+    fields = msgspec.structs.asdict(case.world)
+    reverse = {name: dict(reversed(value.items())) for name, value in fields.items() if isinstance(value, dict)}
+    turned = msgspec.structs.replace(case.world, **reverse)
+    assert diagnose(turned).findings == diagnose(case.world).findings
+
+
 WORLDS = [healthy(), *(case.world for case in CASES)]
 _FIELDS = st.sampled_from(("nodes", "networks", "pods", "flux", "secrets", "leases"))
 _STEPS = st.lists(st.tuples(st.integers(0, len(WORLDS) - 1), _FIELDS, st.sampled_from(NAMES)), max_size=8)

@@ -46,6 +46,8 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """By field of Snapshot; see `patched`."""
     told: tuple[str, ...] = ()
     """A finding a line: severity, code, subject, summary; symptoms are indented beneath their cause."""
+    whole: bool = False
+    """Whether evidence, whom it concerns, what would refute it and what is said besides are told as well."""
     family: str = ""
 
     @property
@@ -63,16 +65,21 @@ def cases() -> list[Case]:
     ]
 
 
-def tree(findings: Iterable[Finding], depth: int = 0) -> Iterator[str]:
-    """Write findings a line each, symptoms beneath their cause."""
+def tree(findings: Iterable[Finding], *, whole: bool = False, depth: int = 0) -> Iterator[str]:
+    """Write findings a line each, symptoms beneath their cause; ``whole``: with a line for all else that each says."""
     for one in findings:
         yield f"{'> ' * depth}{_SEVERITIES[one.severity]} {one.code} {subject_text(one.subject)}: {one.summary}"
-        yield from tree(one.symptoms, depth + 1)
+        if whole:
+            yield from (f"  {quote.vantage}, {quote.source}: {quote.excerpt}" for quote in one.evidence)
+            yield f"  about {', '.join(one.about) or 'nobody else'}; refuted if {one.refutes}"
+            if one.detail:
+                yield f"  {one.detail}"
+        yield from tree(one.symptoms, whole=whole, depth=depth + 1)
 
 
 def told(case: Case) -> tuple[str, ...]:
     """Tell of a case what a diagnosis from nothing tells."""
-    return tuple(tree(diagnose(case.world).findings))
+    return tuple(tree(diagnose(case.world).findings, whole=case.whole))
 
 
 def changed(world: Snapshot, change: Mapping[str, Any]) -> Snapshot:
