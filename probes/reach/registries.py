@@ -220,15 +220,16 @@ class _Asked:
                 self._facts[image]["blob-host"] = registry.host_of(to.url)
             else:
                 self._facts[image]["blob-host"] = image.host
-                self._fetched(image, tries[image], answer, 0.0)
+                self._fetched(image, tries[image], answer)
         for image, answer in (await self._send(onward)).items():
-            self._fetched(image, tries[image], answer, answers[image].exchange.total)
+            tries[image].seconds["redirect"] = answers[image].exchange.total
+            self._fetched(image, tries[image], answer)
 
-    def _fetched(self, image: Image, each: _Try, answer: Answer, before: float) -> None:
+    def _fetched(self, image: Image, each: _Try, answer: Answer) -> None:
         layer = self._layers.known[image]
         host = self._facts[image]["blob-host"]
         self._facts[image]["layer"] = str(layer.size)
-        if not _passed(each, "blob", answer.exchange, at=host, before=before):
+        if not _passed(each, "blob", answer.exchange, at=host):
             return
         each.body = answer.exchange.body
         if answer.status not in {200, 206}:
@@ -268,7 +269,7 @@ class _Asked:
         )
 
 
-def _passed(each: _Try, phase: str, exchange: Exchange, *, at: str = "", before: float = 0.0) -> bool:
+def _passed(each: _Try, phase: str, exchange: Exchange, *, at: str = "") -> bool:
     """Note a stage; whether it was answered at all."""
     if exchange.unable:
         each.unable = exchange.unable
@@ -276,7 +277,7 @@ def _passed(each: _Try, phase: str, exchange: Exchange, *, at: str = "", before:
         where = f"{at}: " if at else ""
         each.failed, each.reason = phase, f"{where}at {exchange.failed}: {clean(exchange.reason)}"
     else:
-        each.seconds[phase] = before + exchange.total
+        each.seconds[phase] = exchange.total
     return not each.failed and not each.unable
 
 

@@ -17,7 +17,8 @@ from probes.model.text import clean
 from probes.reach.http import BODY, FULL
 from probes.reach.request import Answer, Request
 
-PHASES: Final = ("dns", "connect", "tls", "challenge", "token", "manifest", "blob")
+PHASES: Final = ("dns", "connect", "tls", "challenge", "token", "manifest", "redirect", "blob")
+"""``redirect``: the registry's word where a blob is; ``blob``: its host alone."""
 SLOW_SECONDS: Final = 3.0
 _KEPT: Final = 256 * 1024
 _ACCEPT: Final = (

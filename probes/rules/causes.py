@@ -275,7 +275,11 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(_CROSSING, ("flux-artifact-unreachable", "coredns-unreachable", "cluster-dns-unanswered"), _overlay),
     *_edges(_CROSSING, ("flux-source-dns", "flux-webhook-timeout", "fragments-lost"), _overlay),
     *_edges(("egress-mtu-blackhole",), ("mss-clamp-missing", "mss-clamp-useless"), _here),
-    *_edges(("egress-mtu-blackhole", "egress-loss"), ("egress-worse-than-host", "http2-broken"), _way_out),
+    *_edges(
+        ("egress-mtu-blackhole", "egress-loss"),
+        ("egress-worse-than-host", "http2-broken", "registry-blob-slow"),
+        _way_out,
+    ),
     *_edges(_WAY_OUT, (*_TRANSFERS, "mtu-headroom", "outside-failing"), _way_out),
     *_edges(("conntrack-full",), _ON_THE_WAY, _there),
     *_edges(_FLUX_FAILURES, _BY_SOURCE, _upstream),

@@ -17,6 +17,8 @@ _INSIDE: Final = frozenset({"node", "pod"})
 _SEGMENT: Final = 40
 """IPv4 and TCP headers without options, in bytes."""
 _LIMITED: Final = "429"
+_BLOB: Final = "blob"
+"""The phase of a registry's probe in which the host that blobs lie on sends (probes.reach.registry)."""
 
 
 def judge_egress(probed: Sequence[Result]) -> Iterator[Finding]:
@@ -174,18 +176,28 @@ def _versions(inside: Sequence[Result]) -> Iterator[Finding]:
 
 
 def _registries(outside: Sequence[Result]) -> Iterator[Finding]:
-    slow = [each for each in outside if each.probe == "registry" and each.phase == "blob" and each.tone != "ok"]
+    """Tell a blob host that is slow or cut off from its registry; a registry that is slow itself is another matter."""
+    asked = [each for each in outside if each.probe == "registry"]
+    slow = [
+        each
+        for each in asked
+        if each.outcome == "slow-blob" or (each.outcome in {"fails", "random"} and each.phase == _BLOB)
+        if each.facts.get("blob-host", "") not in {"", each.target.partition("/")[0]}
+    ]
     if slow:
-        rate = percentile([time for each in slow for time in each.times], 0.5)
-        took = f", {rate:.1f} s in the middle" if rate is not None else ""
+        hosts = listed(list(dict.fromkeys(each.facts["blob-host"] for each in slow)))
+        tried = [tried for each in slow for tried in each.attempts]
+        took = percentile([each.seconds[_BLOB] for each in tried if _BLOB in each.seconds], 0.5)
+        before = percentile([each.total - each.seconds.get(_BLOB, 0.0) for each in tried], 0.5)
+        come = f"take {took:.1f} s in the middle" if took is not None else "do not come"
         yield Finding(
             "registry-blob-slow",
             Severity.WARNING,
-            _subject([each for each in slow if each.node] or slow, [e for e in outside if e.probe == "registry"]),
-            f"{_to(slow)} answers at once and its blobs come slowly or not at all{took}, from {_from(slow)}: the host "
-            "that blobs are redirected to is another one",
+            _subject([each for each in slow if each.node] or slow, asked),
+            f"{_to(slow)} answers in {before or 0.0:.1f} s and its blobs, from {hosts}, {come}, from {_from(slow)}: it "
+            "is the host that blobs are redirected to",
             evidence_of(slow),
-            "a manifest takes as long as a blob",
+            "the registry itself takes as long, or a blob comes as slowly from another host",
             about=_about(slow),
         )
 

@@ -7,12 +7,12 @@ import pytest
 
 from tests.testbed import roads, underlay, wharf
 from tests.testbed.cluster import Testbed
-from tests.testbed.probing import probe
+from tests.testbed.probing import codes, probe
 
 pytestmark = pytest.mark.testbed
 
 IMAGE = "shop/web:1.0"
-STAGES = ["dns", "connect", "tls", "challenge", "token", "manifest", "blob"]
+STAGES = ["dns", "connect", "tls", "challenge", "token", "manifest", "redirect", "blob"]
 ONE = ("--nodes", "samwise")
 
 
@@ -49,10 +49,15 @@ def test_every_stage_up_to_the_blob_is_well(testbed: Testbed) -> None:
 
 
 def test_a_slow_blob_host_is_told_from_a_slow_registry(testbed: Testbed) -> None:
-    """Every stage of the registry is quick and its blobs are slow: that is said, and that they come at all."""
+    """A quick registry with a slow host of blobs: that is said and found; a slow registry is another matter."""
     with wharf.harbouring(testbed, "slow", 8462) as host:
         status, read = probe(testbed, "registry", f"{host}/{IMAGE}", *ONE, "--from", "node,pod", "-n", "1")
     assert (status, verdicts(read)) == (1, {("slow-blob", "blob")})
+    assert codes(read) == ["registry-blob-slow"]
+    assert read["findings"][0]["summary"].count("web.outside.test:8463") == 1
+    with wharf.harbouring(testbed, "late", 8468) as host:
+        status, read = probe(testbed, "registry", f"{host}/{IMAGE}", *ONE, "--from", "node,pod", "-n", "1")
+    assert (status, verdicts(read), codes(read)) == (1, {("slow", "redirect")}, [])
 
 
 @pytest.mark.parametrize(("kind", "status", "outcome"), [("denied", 1, "denied"), ("limited", 1, "rate-limited")])

@@ -46,6 +46,8 @@ class Wharf:
         if self._kind == "limited":
             return web.Response(status=429)
         if "/blobs/" in request.path:
+            if self._kind == "late":
+                await asyncio.sleep(SLOW_SECONDS)
             to = f"https://{BLOBS}:{self._port + 1}{request.path}?{SIGNATURE}"
             return web.Response(status=307, headers={"Location": to})
         response = await self._behind(request)

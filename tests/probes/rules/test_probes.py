@@ -96,6 +96,14 @@ def out(probe: str, outcome: str, vantage: str = "a", target: str = "web.test", 
 
 HOLE = out("pmtu", "silent", sizes=Sizes(1400, 1401), way=Way(gateway="192.0.2.1", mtu=1500))
 STALL = out("tcp", "blackhole", target="web.test:443", direction="back", way=Way(mtu=1500), facts={"snd_mss": "1448"})
+BLOB = out(
+    "registry",
+    "slow-blob",
+    target="web.test/shop/web:1",
+    phase="blob",
+    facts={"blob-host": "cdn.test"},
+    attempts=(Attempt(seconds={"challenge": 0.1, "redirect": 0.1, "blob": 9.0}),),
+)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +133,16 @@ STALL = out("tcp", "blackhole", target="web.test:443", direction="back", way=Way
         ),
         ([out("http", "fails"), out("http", "ok", "b"), out("http", "ok", "pve")], [], ""),
         ([out("http", "h2-only-fails"), out("http", "h2-only-fails", "pod@a")], ["http2-broken"], "a and pod@a"),
-        ([out("registry", "slow", phase="blob", times=(9.0,))], ["registry-blob-slow"], "9.0 s"),
+        ([BLOB], ["registry-blob-slow"], "answers in 0.2 s and its blobs, from cdn.test, take 9.0 s"),
+        ([msgspec.structs.replace(BLOB, outcome="slow")], [], ""),  # the registry is slow as well
+        ([msgspec.structs.replace(BLOB, facts={"blob-host": "web.test"})], [], ""),  # nobody redirects
+        ([msgspec.structs.replace(BLOB, facts={})], [], ""),
+        (
+            [msgspec.structs.replace(BLOB, outcome="fails", attempts=(Attempt(failed="blob"),))],
+            ["registry-blob-slow"],
+            "do not come",
+        ),
+        ([out("registry", "fails", phase="token", facts={"blob-host": "cdn.test"})], [], ""),
         ([out("registry", "slow", phase="token")], [], ""),
         ([out("http", "ok", attempts=(Attempt(answer="429 over HTTP/2"),))], ["provider-limit"], "429"),
         ([out("pmtu", "inconclusive"), out("tcp", "inconclusive"), out("ping", "inconclusive")], [], ""),
