@@ -1,11 +1,14 @@
 """Kept screens: one that is left waits to be gone to again; mounting and styling another takes longer than a key."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probes.model.flux import ObjectRef
 from tui.screens import Entry, make
 from tui.screens.base import LiveScreen
 from tui.wizards.host import WizardApp
+
+if TYPE_CHECKING:
+    from tui.screens.help import HelpScreen
 
 
 class KeepingApp(WizardApp):
@@ -14,6 +17,7 @@ class KeepingApp(WizardApp):
     def __init__(self, **options: Any) -> None:
         self._kept: dict[str, LiveScreen] = {}
         """By their names in the catalog."""
+        self._help: HelpScreen | None = None
         super().__init__(**options)
 
     def made(self, entry: Entry, ref: ObjectRef | None) -> LiveScreen:
@@ -28,9 +32,21 @@ class KeepingApp(WizardApp):
             self.install_screen(made, entry.name)  # Textual ends only those that are not installed
         return made
 
+    def help(self, screen: LiveScreen) -> None:
+        """Show every key that works on a screen."""
+        from tui.screens.help import HelpScreen, keys_of  # noqa: PLC0415 - seldom opened
+
+        keys = keys_of(screen, self.glyphs)
+        if self._help is None:
+            self._help = HelpScreen(keys)
+            self.install_screen(self._help, "help")
+        else:
+            self._help.renew(keys)
+        self.push_screen(self._help)
+
     def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is Textual's
         """Style everything anew, also the kept screens: Textual does it for those that one comes back to."""
         super().refresh_css(animate)
-        for kept in self._kept.values():
-            if kept not in self.screen_stack:
+        for kept in (*self._kept.values(), self._help):
+            if kept is not None and kept not in self.screen_stack:
                 self.stylesheet.update(kept, animate=animate)

@@ -160,20 +160,25 @@ def keys(terminal: Terminal) -> None:
 
 
 def one_change(terminal: Terminal) -> None:
-    """Tell what one change of one visible node costs on the wire."""
+    """Tell what one change of one visible node costs on the wire, without and with findings that hang on it."""
+    _change(terminal, "one node is cordoned: bytes", "cordon")
+    _change(terminal, "one node's MTU changes: bytes, with what hangs on it", "one")
+
+
+def _change(terminal: Terminal, what: str, order: str) -> None:
     overview(terminal, "2g")
     sizes, taken = [], []
     for _ in range(12):
         terminal.read(1.2, quiet=None)  # ends soon after a tick or long before one
         found, _ = terminal.burst(1.2, _QUIET)
         began = time.perf_counter()
-        terminal.order("one", 2)
+        terminal.order(order, 2)
         found, end = terminal.burst(1.0, 0.15)
         if found:
             sizes.append(len(found))
             taken.append((end - began) * 1000)
     size = statistics.median(sizes)
-    told("one node's MTU changes: bytes, with what hangs on it", f"{size:.0f} B", "aim 400 B", met=size <= 400)
+    told(what, f"{size:.0f} B", "aim 400 B", met=size <= 400)
     told("  until it is on the screen", f"p50 {statistics.median(taken):.0f} ms  worst {max(taken):.0f} ms")
 
 

@@ -63,6 +63,11 @@ class Script:
         publish(self.world.change(1, number))
         self.answer({})
 
+    async def cordon(self, publish: Publish, number: int) -> None:
+        """Cordon one node, or take that back."""
+        publish(self.world.cordon(number))
+        self.answer({})
+
     async def churn(self, publish: Publish, nodes: int, pods: int, seconds: float, visible: int = 0) -> None:
         """Let so many nodes answer anew and so many pods restart each second, evenly; tell how late the loop was.
 

@@ -88,6 +88,14 @@ class World:
         self.snapshot = fold(self.snapshot, observed)
         return self.snapshot
 
+    def cordon(self, number: int) -> Snapshot:
+        """Cordon a node, or take that back: a change that nothing hangs on."""
+        name = self.names[number]
+        node = self.snapshot.nodes[name]
+        other = msgspec.structs.replace(node, unschedulable=not node.unschedulable)
+        self.snapshot = msgspec.structs.replace(self.snapshot, nodes={**self.snapshot.nodes, name: other})
+        return self.snapshot
+
     def churn(self, count: int, pods: int, first: int = 0) -> Snapshot:
         """Let nodes answer anew with other counters only, and pods restart a container: what a busy cluster does."""
         self._version += 1

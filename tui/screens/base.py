@@ -22,6 +22,7 @@ from tui.probing import Probing
 from tui.remembered import Remembered
 from tui.repairs import Repairs
 from tui.screens.prompting import PromptingApp, PromptingScreen
+from tui.widgets.footer import Keys
 from tui.widgets.header import Header
 from tui.widgets.pane import Pane
 from tui.widgets.prompt import Prompt
@@ -88,6 +89,10 @@ class LiveApp(PromptingApp):
         front = self.screen_stack[-1] if self.screen_stack else None
         if isinstance(front, LiveScreen):
             front.head()
+
+    def help(self, screen: "LiveScreen") -> None:
+        """Show every key that works on a screen."""
+        raise NotImplementedError
 
     def go(self, name: str, ref: ObjectRef | None = None) -> None:
         """Show a screen of the catalog by its name, of an object where it is about one."""
@@ -165,6 +170,7 @@ class LiveScreen(PromptingScreen):
         """Be about another object, as if just made: called where a kept screen is gone to again, before it is shown."""
         self.ref = ref
         self._shown = None
+        self.query_one(Prompt).leave()
         for pane in self.panes():
             pane.renew()
 
@@ -234,6 +240,12 @@ class LiveScreen(PromptingScreen):
         if self._ticking and not self.is_active:
             self._ticking.pause()
 
+    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature is Textual's
+        """Say in the same frame which keys work now; Textual would say it in the next one."""
+        super().set_focus(widget, scroll_visible, from_app_focus)
+        if self.is_mounted and self.is_active:
+            self.query_one(Keys).update_keys(self)
+
     def _follow(self, diagnosis: Diagnosis) -> None:
         if not self.is_active or not self.is_mounted:
             return
@@ -300,9 +312,7 @@ class LiveScreen(PromptingScreen):
 
     def action_help(self) -> None:
         """Show every key that works here."""
-        from tui.screens.help import HelpScreen, keys_of  # noqa: PLC0415 - seldom opened
-
-        self.app.push_screen(HelpScreen(keys_of(self, self.app.glyphs)))
+        self.app.help(self)
 
     def action_back(self) -> None:
         """Stop the probe that is under way, else clear the filter; where there is none, leave."""

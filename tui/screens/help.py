@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from textual import getters
+from textual import events, getters
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
@@ -107,6 +107,16 @@ class HelpScreen(ModalScreen[None]):
         super().__init__()
         self._keys = keys
 
+    def renew(self, keys: Sequence[Key]) -> None:
+        """Say other keys, from the first line: called where it is opened again."""
+        self._keys = keys
+        self._write()
+        self.body.scroll_home(animate=False)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Leave the styles of one that is opened again; a theme's change reaches it wherever it is."""
+        event.refresh_styles = event.refresh_styles and not self.is_mounted
+
     def compose(self) -> ComposeResult:
         """Put the lines into a frame that scrolls."""
         with VerticalScroll():
@@ -118,8 +128,11 @@ class HelpScreen(ModalScreen[None]):
             self.add_class("-ascii")
         self.body.border_title = "Keys"
         self.body.border_subtitle = "esc closes"
-        self.query_one(SpanLines).set_lines(help_lines(self._keys, self.app.glyphs))
+        self._write()
         self.body.focus()
+
+    def _write(self) -> None:
+        self.query_one(SpanLines).set_lines(help_lines(self._keys, self.app.glyphs))
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

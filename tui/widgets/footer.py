@@ -1,7 +1,7 @@
 """Keys: the line at the bottom that says which keys work here."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from textual.binding import Binding
 from textual.screen import Screen
@@ -56,7 +56,7 @@ class Keys(SpanLines):
         super().on_resize()
         self.update_keys(self.screen)
 
-    def update_keys(self, screen: Screen[object]) -> None:
+    def update_keys(self, screen: Screen[Any]) -> None:
         """Show the keys that work now."""
         if not self.is_attached or not screen.is_current:
             return

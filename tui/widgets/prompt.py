@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -83,13 +83,18 @@ class Prompt(Keys):
         self.screen.set_focus(self, scroll_visible=False)
         self._draw_typed()
 
+    def leave(self) -> None:
+        """Close, and tell nobody: the screen is gone to anew."""
+        if self.kind:
+            self._close()
+
     def complain(self, wrong: str) -> None:
         """Say what is wrong with what is typed."""
         self._wrong = wrong
         if self.kind:
             self._draw_typed()
 
-    def update_keys(self, screen: Screen[object]) -> None:
+    def update_keys(self, screen: Screen[Any]) -> None:
         """Show the keys, unless something is typed."""
         if not self.kind:
             super().update_keys(screen)

@@ -1,17 +1,18 @@
 """Table: the one widget for every live list, whatever its length."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
-from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
 from tui.format import UNICODE, Glyphs, Span, cut, fit, width
-from tui.widgets.cells import Cell, Row, Ticking, fit_cell, sort_value, spans_of
+from tui.widgets.cells import Cell, Row, Ticking, sort_value, spans_of
 from tui.widgets.columns import GAP, Column, Layout, lay_out
 from tui.widgets.lines import Lines
+from tui.widgets.pen import Pen
 
 
 class _Drawn(NamedTuple):
@@ -20,6 +21,8 @@ class _Drawn(NamedTuple):
     row: Row
     ticks: tuple[Span, ...]
     look: tuple[bool, bool]
+    steady: tuple[Strip, ...]
+    """What stands before, between and behind the cells that follow the clock."""
     strip: Strip
 
 
@@ -218,23 +221,19 @@ class Table(Lines):
         if drawn is None or drawn.row is not row or drawn.look != look or drawn.ticks != ticks:
             if len(self._drawn) >= _MAX_DRAWN:
                 self._drawn.clear()
-            drawn = self._drawn[row.key] = _Drawn(row, ticks, look, self._draw(row, *look))
+            pen = self._pen(is_cursor=look[0])
+            if drawn is not None and drawn.row is row and drawn.look == look:
+                steady = drawn.steady
+            else:
+                steady = pen.steady(row, (self.glyphs.mark if look[1] else " ") if self.can_mark else "")
+            strip = pen.whole(row, steady, self.now)
+            drawn = self._drawn[row.key] = _Drawn(row, ticks, look, steady, strip)
         return drawn.strip
 
-    def _draw(self, row: Row, is_cursor: bool, is_marked: bool) -> Strip:  # noqa: FBT001 - the look
-        def style(tone: str) -> Style:
-            return self.tones.style(tone, selected=is_cursor)
-
-        ground = style("text")
-        parts: list[tuple[str, Style]] = []
-        if self.can_mark:
-            parts.append((self.glyphs.mark if is_marked else " ", style("accent")))
-        for place, (i, cells) in enumerate(self.layout_now.shown):
-            if place:
-                parts.append((" " * GAP, ground))
-            fitted = fit_cell(spans_of(row.cells[i], self.now), cells, self.glyphs, right=self.columns[i].right)
-            parts.extend((text, style(tone)) for text, tone in fitted)
-        return self.strip(parts, ground)
+    def _pen(self, *, is_cursor: bool) -> Pen:
+        """Tell how a row is drawn now."""
+        style = partial(self.tones.style, selected=is_cursor)
+        return Pen(self.columns, self.layout_now.shown, style, self.glyphs, self.size.width)
 
     def draw_header(self) -> Strip:
         """Draw the titles, the mark of the sort, and how many columns have no room."""
