@@ -27,7 +27,7 @@ test: $(READY) ## run every test; as root on Debian the testbed's as well
 	@$(BIN)/python -m tests.system
 	@$(BIN)/python -m pytest -q
 
-catalog: $(READY) ## take every runbook of the catalog from found to cleared on the testbed (root on Debian, six minutes)
+catalog: $(READY) ## every runbook from found to cleared, and cut at every step, on the testbed (root on Debian; 25 minutes)
 	@$(BIN)/python -m tests.system
 	@$(BIN)/python -m pytest -q -m whole tests/testbed
 

@@ -7,8 +7,10 @@ from typing import Final
 
 from probes.cluster import Cluster, Wires
 from probes.kube.errors import ApiError
+from probes.model.snapshot import NODE
 from probes.rules.diagnose import diagnose
 from probes.rules.finding import Diagnosis
+from probes.transports.base import TransportError
 from runbooks.reaching import reach
 from runbooks.sight import Condition, Stood
 
@@ -97,8 +99,16 @@ class Eyes:
             sent = {each.key: tasks.create_task(one(each)) for each in conditions}
         return {key: task.result() for key, task in sent.items()}
 
-    def odd_pods(self, node: str, mtu: int) -> Collection[str]:
-        """List the addresses of a node's pods whose eth0 has another MTU."""
+    async def odd_pods(self, node: str, mtu: int) -> Collection[str]:
+        """List the addresses of a node's pods whose eth0 has another MTU, as it says now; raises TransportError.
+
+        From memory an address might by now be that of another pod.
+        """
+        since = self._clock()
+        await self.look((node,))
+        source = self._cluster.snapshot.source(f"{NODE}{node}")
+        if source.status != "ok" or source.at is None or source.at < since:
+            raise TransportError(source.reason or f"{node} has not answered")
         network = self._cluster.snapshot.networks.get(node)
         pods = (network.pod_netns or ()) if network is not None else ()
         return {each.local for pod in pods if pod.mtu not in {None, mtu} for each in pod.addresses}

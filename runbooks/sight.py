@@ -46,6 +46,8 @@ class Mark(msgspec.Struct, frozen=True):
     boot_id: str = ""
     counters: dict[str, int] = {}
     """Of the kernel, those of COUNTED: whether one still moves is told by two looks."""
+    pods: tuple[str, ...] = ()
+    """Of a drain, the uids of the pods that are to go: those that are made after it was begun are none of them."""
 
 
 class Stood(msgspec.Struct, frozen=True):

@@ -128,6 +128,7 @@ class Stepping:
         deadline = time.monotonic() + (step.gate.timeout if step.gate else self._patience)
         while effect.state != "yes":
             if effect.state == "no" or effect.again:
+                desk.check()  # nothing was sent yet, or nothing more has to be
                 if not noted:
                     lines = sends(self._plan.run, step)
                     await self._reach(step, self._lock.assure)
@@ -135,7 +136,7 @@ class Stepping:
                     desk.write(Intended(mark.at, step.id, mark, lines))
                     desk.tell(StepActing(desk.clock(), step.id, lines))
                     noted = True
-                desk.say(step.id, *await self._reach(step, lambda: self._begin(step)))
+                desk.say(step.id, *await self._reach(step, lambda: self._begin(step, mark)))
             elif effect.state == "failed":
                 raise Stopped("failed", effect.seen)
             elif effect.state == "unsure":
@@ -152,9 +153,9 @@ class Stepping:
                 await self._pause()
         return effect
 
-    async def _begin(self, step: PlannedStep) -> tuple[str, ...]:
+    async def _begin(self, step: PlannedStep, mark: Mark) -> tuple[str, ...]:
         await self._lock.assure()
-        return await self._hands.begin(step)
+        return await self._hands.begin(step, mark)
 
     async def _pause(self) -> None:
         """Let a moment pass while something runs that cannot be called back: an interruption waits for its outcome."""

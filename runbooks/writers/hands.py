@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -47,9 +47,9 @@ class Hands:
         transport: Callable[[str], Awaitable[Transport]],
         run: str,
         *,
-        odd_pods: Callable[[str, int], Collection[str]],
+        odd_pods: Callable[[str, int], Awaitable[Collection[str]]],
     ) -> None:
-        """``odd_pods``: addresses of a node's pods whose own MTU is another than that, by what was observed."""
+        """``odd_pods``: addresses of a node's pods whose own MTU is another than that, by what it says now."""
         self._transport = transport
         self._run = run
         self._odd_pods = odd_pods
@@ -61,9 +61,14 @@ class Hands:
         return NodeWriter(await self._transport(name), self._run)
 
     async def mark(self, step: PlannedStep, at: float) -> Mark:
-        """Note what will tell whether a step happened; raises TransportError, NodeRefused."""
-        if isinstance(step.action, ON_NODES):
-            return await (await self.node(step.node)).mark(step.action, at)
+        """Note what will tell whether a step happened; raises TransportError, ApiError, NodeRefused, ObjectRefused."""
+        action = step.action
+        if isinstance(action, ON_NODES):
+            return await (await self.node(step.node)).mark(action, at)
+        if isinstance(action, Drain):
+            chosen = await self._odd_pods(action.node, action.keep_mtu) if action.keep_mtu is not None else ()
+            pods = await self.objects.pods_to_evict(action, frozenset(chosen))
+            return Mark(at, pods=tuple(pod["metadata"]["uid"] for pod in pods))
         return Mark(at)
 
     async def already(self, step: PlannedStep) -> bool:
@@ -74,13 +79,13 @@ class Hands:
             return await (await self.node(step.node)).wanted(step, Mark()) is True
         return await self.objects.wanted(step.action)
 
-    async def begin(self, step: PlannedStep) -> tuple[str, ...]:
+    async def begin(self, step: PlannedStep, mark: Mark) -> tuple[str, ...]:
         """Begin a step; gives what is to be said of it. May be called again: nothing happens twice."""
         if isinstance(step.action, ON_NODES):
             await (await self.node(step.node)).begin(step)
             return ()
         if isinstance(step.action, Drain):
-            evicting = await self.objects.evict(await self._pods(step.action))
+            evicting = await self.objects.evict(await self.objects.pods_of(step.action.node, mark.pods))
             return evicting.said
         if not await self.objects.wanted(step.action):
             await self.objects.begin(step.action)
@@ -97,17 +102,13 @@ class Hands:
         if isinstance(action, ON_NODES):
             return await self._look_on_node(step, mark)
         if isinstance(action, Drain):
-            left = [pod["metadata"]["name"] for pod in await self._pods(action)]
+            left = await self.objects.pods_of(action.node, mark.pods)
             if left:
                 return Effect("running", f"{len(left)} pods are still there", again=True)
             return Effect("yes", "every pod that was to go has gone")
         if await self.objects.wanted(action):
             return Effect("yes", "the object is as it should be")
         return Effect("no")
-
-    async def _pods(self, action: Drain) -> list[dict[str, Any]]:
-        chosen = self._odd_pods(action.node, action.keep_mtu) if action.keep_mtu is not None else ()
-        return await self.objects.pods_to_evict(action, frozenset(chosen))
 
     async def _look_on_node(self, step: PlannedStep, mark: Mark) -> Effect:
         node = await self.node(step.node)

@@ -1,6 +1,6 @@
 """Writes to objects of the API: what each action means there, and how it is told that it happened."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -100,14 +100,22 @@ class ObjectWriter:
 
         ``chosen``: addresses of the pods meant, where the drain keeps those of a certain MTU.
         """
-        raw = await self._api.get("/api/v1/pods", (("fieldSelector", f"spec.nodeName={action.node}"),))
-        pods = [pod for pod in msgspec.json.decode(raw).get("items") or () if _may_go(pod)]
+        pods = [pod for pod in await self._pods(action.node) if _may_go(pod)]
         if action.keep_mtu is not None:
             pods = [pod for pod in pods if chosen & {ip.get("ip", "") for ip in _status(pod).get("podIPs") or ()}]
         for pod in pods:
             if why := _blocked(pod, action):
                 raise ObjectRefused(why)
         return pods
+
+    async def pods_of(self, node: str, uids: Collection[str]) -> list[dict[str, Any]]:
+        """List those of a node's pods that have these uids, as far as they are still there; raises ApiError."""
+        return [pod for pod in await self._pods(node) if pod["metadata"]["uid"] in uids]
+
+    async def _pods(self, node: str) -> list[dict[str, Any]]:
+        raw = await self._api.get("/api/v1/pods", (("fieldSelector", f"spec.nodeName={node}"),))
+        found: list[dict[str, Any]] = msgspec.json.decode(raw).get("items") or []
+        return found
 
     async def evict(self, pods: list[dict[str, Any]]) -> Evicting:
         """Ask once for the eviction of every pod that is still there, the very ones and no others of their names."""

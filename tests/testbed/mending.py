@@ -3,15 +3,44 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.testbed.cluster import Testbed
 from tests.testbed.commands import run
+from tests.testbed.faults.judge import everything, key
+from tests.testbed.faults.matrix import Matrix
+from tests.testbed.fixtures import require_testbed
 from tests.testbed.underlay import ROOT
 
 Given = Mapping[str, str]
+CLEARED_WITHIN = 45.0
+"""Seconds: what lacks on a node that has just started is told for 30 of them, mildly."""
+
+
+@contextmanager
+def own_matrix(prefix: str) -> Iterator[Matrix]:
+    """Bring up a testbed of its own, healthy, and somebody who breaks it; UNDERLAY_TESTBED names one that is up."""
+    require_testbed()
+    if ident := os.environ.get("UNDERLAY_TESTBED"):
+        with Matrix(Testbed.find(ident)) as made:
+            yield made
+        return
+    bed = Testbed(f"{prefix}{os.getpid()}", lease_seconds=2.0)
+    bed.up(owner=os.getpid())
+    try:
+        with Matrix(bed) as made:
+            yield made
+    finally:
+        bed.down()
+
+
+def is_well(matrix: Matrix) -> None:
+    """See that nothing is told any more but what is told of the healthy testbed."""
+    told = matrix._wait(lambda seen: {key(each) for each in everything(seen)} <= matrix.usual, CLEARED_WITHIN)
+    assert sorted(str(key(each)) for each in everything(told) if key(each) not in matrix.usual) == []
 
 
 def _process(bed: Testbed, runbook: str, given: Given, journals: Path | None, seconds: float) -> str:

@@ -24,6 +24,8 @@ class Operator:
         self.bed = bed
         self.home = home
         self.times: Mapping[str, float] = {**TIMES, **times}
+        self.cuts: Mapping[str, Any] | None = None
+        """Where runs are cut, see repair_process."""
         (home / "config/underlay/runbooks").mkdir(parents=True, exist_ok=True)
 
     @property
@@ -39,7 +41,7 @@ class Operator:
 
     def line(self, command: str, *argv: str, die: str = "") -> list[str]:
         where = ("--kubeconfig", str(self.bed.kubeconfig), "--ssh-config", str(self.bed.ssh_config), "--timeout", "30s")
-        spec = json.dumps({"times": dict(self.times), "die": die})
+        spec = json.dumps({"times": dict(self.times), "die": die, "cuts": self.cuts})
         inner = [sys.executable, "-m", "tests.testbed.repair_process", spec, command, *where, *argv]
         return self.bed.operator_command(inner)
 

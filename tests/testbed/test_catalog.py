@@ -1,11 +1,10 @@
 """The catalog on the testbed: each runbook takes its fault from found to cleared, by the engine and by hand alike.
 
 Its own testbed, which is healthy in the beginning and after each test. `make test` takes restore-vxlan and
-checksum-offload, `make catalog` every runbook, in about six minutes.
+checksum-offload, `make catalog` every runbook, in about six minutes (and cuts them, test_cuts.py).
 """
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +18,9 @@ from tests.testbed import mending, roads
 from tests.testbed.cluster import Testbed
 from tests.testbed.commands import TestbedError, run, wait_until
 from tests.testbed.faults.fault import faults
-from tests.testbed.faults.judge import everything, key
+from tests.testbed.faults.judge import everything
 from tests.testbed.faults.matrix import Matrix
-from tests.testbed.fixtures import require_testbed
+from tests.testbed.mending import is_well
 
 pytestmark = pytest.mark.testbed
 
@@ -29,26 +28,14 @@ FAULTS = faults()
 LIKE = {"soak": "1s", "patience": "2m"}
 LARGE = "https://web.outside.test/large.bin"
 REQUESTED = "reconcile.fluxcd.io/requestedAt"
-CLEARED_WITHIN = 45.0
-"""Seconds: what lacks on a node that has just started is told for 30 of them, mildly."""
 How = Callable[[Testbed, str, Mapping[str, str], Path], None]
 
 
 @pytest.fixture(scope="module")
 def matrix() -> Iterator[Matrix]:
     """Bring up a testbed of its own, healthy, and somebody who breaks it; UNDERLAY_TESTBED names one that is up."""
-    require_testbed()
-    if ident := os.environ.get("UNDERLAY_TESTBED"):
-        with Matrix(Testbed.find(ident)) as made:
-            yield made
-        return
-    bed = Testbed(f"c{os.getpid()}", lease_seconds=2.0)
-    bed.up(owner=os.getpid())
-    try:
-        with Matrix(bed) as made:
-            yield made
-    finally:
-        bed.down()
+    with mending.own_matrix("c") as made:
+        yield made
 
 
 def by_engine(bed: Testbed, runbook: str, given: Mapping[str, str], journals: Path) -> None:
@@ -87,12 +74,6 @@ def broken(matrix: Matrix, name: str) -> Iterator[set[str]]:
         raise
     matrix._hands._touched.clear()
     matrix.objects.restore()
-
-
-def is_well(matrix: Matrix) -> None:
-    """See that nothing is told any more but what is told of the healthy testbed."""
-    told = matrix._wait(lambda seen: {key(each) for each in everything(seen)} <= matrix.usual, CLEARED_WITHIN)
-    assert sorted(str(key(each)) for each in everything(told) if key(each) not in matrix.usual) == []
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ async def _go_on(arguments: Arguments, place: Place) -> int:
             )
         journal, far = Journal.reopen(path, who=who(), at=time.time())
         abandon = arguments.verb == "abort"
-        return await take(far, journal, cluster, place, breaking=arguments.break_lock, abandon=abandon)
+        output = arguments.output
+        return await take(far, journal, cluster, place, breaking=arguments.break_lock, output=output, abandon=abandon)
 
 
 def _list(arguments: Arguments) -> int:

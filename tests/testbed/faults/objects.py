@@ -14,6 +14,8 @@ GROUPS = {
     "Pod": ("/api/v1", "pods"),
     "Event": ("/api/v1", "events"),
     "Secret": ("/api/v1", "secrets"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "GitRepository": ("/apis/source.toolkit.fluxcd.io/v1", "gitrepositories"),
     "OCIRepository": ("/apis/source.toolkit.fluxcd.io/v1", "ocirepositories"),
