@@ -26,6 +26,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """Of kinds that go from place to place: only to these nodes and their pods; empty: to all."""
     targets: tuple[str, ...] = ()
     """Of kinds that go to a target: URLs without secrets, hosts or names."""
+    images: tuple[str, ...] = ()
+    """Of ``registry``: images, or registries alone."""
     speaker: str = ""
     """The address of the pod that speaks for its node's pods; empty: any."""
     shown: ObjectRef | None = None

@@ -38,6 +38,9 @@ _SAID: Final = {
     "unassessed": "not assessed",
 }
 
+OUTCOMES: Final = (*_SAID, "fails", "random", "slow")
+"""All that a result may come to."""
+
 Report = Callable[[Result], None]
 
 

@@ -4,10 +4,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
+from lab.cluster import LabCluster
+from probes.model.reach import Result
+from probes.rules.diagnose import diagnose
 from tests.testbed.probing import codes
 from tui.__main__ import main
+from tui.cli.connect import connected
+from tui.cli.place import Place
+from tui.cli.probing import Prober
+from tui.probing import CannotProbe
+from tui.views.probes_wanted import wanted_of
 
 
 def probe(
@@ -111,3 +120,34 @@ def test_a_pod_that_is_named_is_asked_through_the_api(capsys: pytest.CaptureFixt
     assert [(each["vantage"], each["pod"]) for each in results] == [(where, "default/nettest")]
     assert main(["--demo", "healthy", "probe", "ping", "--from", "exec:default/nobody"]) == 3
     assert "the cluster has no pod default/nobody" in capsys.readouterr().err
+
+
+async def test_the_screens_ask_a_source_and_a_registry_by_every_kind_that_tells() -> None:
+    """What is proposed says all of it in one sentence, and every kind of it answers, from all that is named."""
+    async with LabCluster("healthy") as lab:
+        place = Place(kubeconfig=lab.kubeconfig, ssh_config=lab.ssh_config, demo="healthy")
+        async with connected(place) as cluster:
+            judged = diagnose(await cluster.observe(20))
+            source = next(each for each in judged.snapshot.flux.values() if each.ref.kind == "GitRepository")
+            wanted = wanted_of(judged, source.ref)
+            assert wanted is not None
+            wanted = msgspec.structs.replace(
+                wanted, kinds=(*wanted.kinds, "registry"), images=("ghcr.io/example/web:1.0", "NO IMAGE")
+            )
+            prober = Prober(cluster, place)
+            found: list[Result] = []
+            try:
+                proposal = await prober.propose(wanted)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("SSL_CERT_FILE", str(lab.trusted))
+                    await proposal.send(found.append)
+                with pytest.raises(CannotProbe, match="no image"):
+                    await prober.propose(msgspec.structs.replace(wanted, kinds=("registry",), images=("NO IMAGE",)))
+            finally:
+                await prober.close()
+    assert ",," not in proposal.says
+    assert all(word in proposal.says for word in ("shallow clones", "TLS handshakes", "small segments", "up to a blob"))
+    assert len(found) == proposal.total
+    assert {(each.probe, each.outcome) for each in found} == {
+        (kind, "ok") for kind in ("http", "git", "tls", "tcp", "registry")
+    }

@@ -13,7 +13,7 @@ from tui.cli.place import PlaceError
 from tui.cli.probe import Report, collected, flux_hosts, milliseconds, reasons
 from tui.cli.probe_findings import publish
 
-_SECONDS: Final = 4.0
+CONNECTION_SECONDS: Final = 4.0
 """For one connection: a server's second and third try at a lost segment fall into it."""
 _PORTS: Final = {"https": 443, "http": 80}
 
@@ -24,7 +24,9 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     vantages = ground.offered.vantages
 
     def send(report: Report) -> Awaitable[None]:
-        return experiment(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
+        return experiment(
+            vantages, goals, report, tries=arguments.attempts, seconds=min(CONNECTION_SECONDS, arguments.timeout)
+        )
 
     found = await collected("TCP", len(goals) * len(vantages), send, ground)
     return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))

@@ -1,7 +1,6 @@
 """``underlay probe tls``: the certificates that servers show, from every vantage."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Final
 
 from probes.model.reach import Result, percentile
 from probes.reach.handshakes import TARGETS, handshakes
@@ -11,9 +10,7 @@ from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
 from tui.cli.probe import Report, collected, flux_hosts, milliseconds, reasons
 from tui.cli.probe_findings import publish
-from tui.cli.probe_tcp import goal
-
-_SECONDS: Final = 4.0
+from tui.cli.probe_tcp import CONNECTION_SECONDS, goal
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
@@ -29,7 +26,9 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     vantages = ground.offered.vantages
 
     def send(report: Report) -> Awaitable[None]:
-        return handshakes(vantages, goals, report, tries=arguments.attempts, seconds=min(_SECONDS, arguments.timeout))
+        return handshakes(
+            vantages, goals, report, tries=arguments.attempts, seconds=min(CONNECTION_SECONDS, arguments.timeout)
+        )
 
     found = await collected("TLS", len(goals) * len(vantages), send, ground)
     return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))

@@ -9,14 +9,24 @@ from probes.model.reach import Result
 from probes.reach import artifact
 from probes.reach.asking import ask
 from probes.reach.cloning import REPOSITORIES, Repository, fetch_repositories
+from probes.reach.experiment import TARGETS as TCP_TARGETS
+from probes.reach.experiment import Goal, experiment
 from probes.reach.fetch import TARGETS, fetch
+from probes.reach.greeting import greet
+from probes.reach.handshakes import TARGETS as TLS_TARGETS
+from probes.reach.handshakes import handshakes
 from probes.reach.pairs import PAIRS, Plan, Target, pairs
 from probes.reach.paths import search
+from probes.reach.registries import IMAGES, ask_registries
+from probes.reach.registry import parse_image
 from probes.reach.sounding import sound
+from probes.reach.tcp import FEWEST
 from probes.vantage import Kind, Vantage
 from tui.cli import probe_dns, probe_mesh
 from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
+from tui.cli.probe_git import unread
+from tui.cli.probe_tcp import CONNECTION_SECONDS, goal
 from tui.probing import CannotProbe, Report, Wanted
 
 ATTEMPTS: Final = 3
@@ -83,36 +93,97 @@ async def mesh(wanted: Wanted, ground: Ground) -> Part:
 async def http(wanted: Wanted, ground: Ground) -> Part:
     """Hold HTTP/1.1 against HTTP/2 for some URLs."""
     urls = [url for url in wanted.targets if url.startswith(("https://", "http://"))][:TARGETS]
-    vantages = ground.offered.vantages
-    unsent = [_unsent("http", name, url, why) for name, why in ground.offered.missing.items() for url in urls]
 
-    async def send(report: Report) -> None:
-        for each in unsent:
-            report(each)
-        await fetch(vantages, urls, report, attempts=ATTEMPTS, seconds=SECONDS)
+    def send(vantages: Sequence[Vantage], report: Report) -> Awaitable[None]:
+        return fetch(vantages, urls, report, attempts=ATTEMPTS, seconds=SECONDS)
 
-    hosts = dict.fromkeys(urlsplit(url).hostname or url for url in urls)
-    what = f"HTTP/1.1 and HTTP/2 to {_named(list(hosts))}, {ATTEMPTS} times each,"
-    count = len(urls) * len(vantages)
-    return Part(what, f"from {_from(vantages)}", count + len(unsent) if count else 0, send)
+    what = f"HTTP/1.1 and HTTP/2 to {{}}, {ATTEMPTS} times each,"
+    return _outward("http", what, {url: urlsplit(url).hostname or url for url in urls}, ground, send)
 
 
 async def git(wanted: Wanted, ground: Ground) -> Part:
-    """Fetch repositories as source-controller does, by both versions of HTTP."""
-    urls = [url for url in wanted.targets if url.startswith(("https://", "http://"))][:REPOSITORIES]
-    vantages = ground.offered.vantages
-    unsent = [_unsent("git", name, url, why) for name, why in ground.offered.missing.items() for url in urls]
+    """Fetch repositories as source-controller does, by both versions of HTTP; greet those that are reached by SSH."""
+    urls = [url for url in wanted.targets if url.startswith(("https://", "http://", "ssh://"))][:REPOSITORIES]
+    servers = [unread(url, ()) for url in urls if url.startswith("ssh://")]
+    repositories = [Repository(url) for url in urls if not url.startswith("ssh://")]
 
-    async def send(report: Report) -> None:
+    async def send(vantages: Sequence[Vantage], report: Report) -> None:
+        await fetch_repositories(vantages, repositories, report, attempts=CLONES, seconds=SECONDS)
+        await greet(vantages, servers, report, attempts=ATTEMPTS, seconds=SECONDS)
+
+    what = (
+        f"{CLONES} shallow clones of {{}} by each version" if repositories else f"{ATTEMPTS} greetings of {{}} by SSH"
+    )
+    return _outward("git", what, {url: urlsplit(url).hostname or url for url in urls}, ground, send)
+
+
+async def registry(wanted: Wanted, ground: Ground) -> Part:
+    """Ask registries stage by stage up to a blob."""
+    images, wrong = [], ""
+    for each in wanted.images[:IMAGES]:
+        try:
+            images.append(parse_image(each))
+        except ValueError as error:
+            wrong = str(error)
+    if wrong and not images:
+        raise CannotProbe(wrong)
+
+    def send(vantages: Sequence[Vantage], report: Report) -> Awaitable[None]:
+        return ask_registries(vantages, images, report, attempts=CLONES, seconds=SECONDS)
+
+    stages = "up to a blob" if any(image.name for image in images) else "up to its challenge"
+    what = f"the registry{'' if len(images) == 1 else ' each'} of {{}} {stages}, {CLONES} times"
+    return _outward("registry", what, {image.shown: image.host for image in images}, ground, send)
+
+
+async def tcp(wanted: Wanted, ground: Ground) -> Part:
+    """Try the same bytes in usual and in small segments."""
+    goals = _goals(wanted)[:TCP_TARGETS]
+
+    def send(vantages: Sequence[Vantage], report: Report) -> Awaitable[None]:
+        return experiment(vantages, goals, report, tries=FEWEST, seconds=CONNECTION_SECONDS)
+
+    what = f"TCP to {{}} in usual and in small segments, {FEWEST} times each,"
+    return _outward("tcp", what, {goal.name: goal.name for goal in goals}, ground, send)
+
+
+async def tls(wanted: Wanted, ground: Ground) -> Part:
+    """Ask for certificates."""
+    goals = [goal for goal in _goals(wanted) if not goal.path][:TLS_TARGETS]
+
+    def send(vantages: Sequence[Vantage], report: Report) -> Awaitable[None]:
+        return handshakes(vantages, goals, report, tries=ATTEMPTS, seconds=CONNECTION_SECONDS)
+
+    what = f"TLS handshakes with {{}}, {ATTEMPTS} times,"
+    return _outward("tls", what, {goal.name: goal.name for goal in goals}, ground, send)
+
+
+def _goals(wanted: Wanted) -> list[Goal]:
+    try:
+        return list({goal(each).name: goal(each) for each in wanted.targets if "ssh://" not in each}.values())
+    except PlaceError as error:
+        raise CannotProbe(str(error)) from error
+
+
+def _outward(
+    probe: str,
+    what: str,
+    targets: Mapping[str, str],
+    ground: Ground,
+    send: Callable[[Sequence[Vantage], Report], Awaitable[None]],
+) -> Part:
+    """Make the part of a probe from every vantage to targets: as results name each -> as a sentence does."""
+    vantages = ground.offered.vantages
+    unsent = [_unsent(probe, name, each, why) for name, why in ground.offered.missing.items() for each in targets]
+
+    async def tell(report: Report) -> None:
         for each in unsent:
             report(each)
-        found = [Repository(url) for url in urls]
-        await fetch_repositories(vantages, found, report, attempts=CLONES, seconds=SECONDS)
+        await send(vantages, report)
 
-    hosts = dict.fromkeys(urlsplit(url).hostname or url for url in urls)
-    count = len(urls) * len(vantages)
-    what = f"{CLONES} shallow clones of {_named(list(hosts))} by each version"
-    return Part(what, f"from {_from(vantages)}", count + len(unsent) if count else 0, send)
+    count = len(targets) * len(vantages)
+    said = what.format(_named(list(dict.fromkeys(targets.values()))))
+    return Part(said, f"from {_from(vantages)}", count + len(unsent) if count else 0, tell)
 
 
 async def dns(wanted: Wanted, ground: Ground) -> Part:
@@ -138,10 +209,22 @@ def sentence(parts: Sequence[Part]) -> str:
     ways: dict[str, list[str]] = {}
     for part in parts:
         ways.setdefault(part.where, []).append(part.what)
-    return "; ".join(f"{_named(what)} {where}" for where, what in ways.items())
+    # What ends in a comma, for the places that follow it, has another one in an enumeration.
+    parts_of = {where: [*(each.rstrip(",") for each in what[:-1]), what[-1]] for where, what in ways.items()}
+    return "; ".join(f"{_joined(what)} {where}" for where, what in parts_of.items())
 
 
-KINDS: Final[Mapping[str, Make]] = {"pmtu": pmtu, "ping": ping, "mesh": mesh, "http": http, "git": git, "dns": dns}
+KINDS: Final[Mapping[str, Make]] = {
+    "pmtu": pmtu,
+    "ping": ping,
+    "mesh": mesh,
+    "tcp": tcp,
+    "tls": tls,
+    "http": http,
+    "git": git,
+    "registry": registry,
+    "dns": dns,
+}
 
 
 class _Ways(NamedTuple):
@@ -240,6 +323,10 @@ def _from(vantages: Sequence[Vantage]) -> str:
 def _named(names: Sequence[str]) -> str:
     if len(names) > _NAMED + 1:
         return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return _joined(names)
+
+
+def _joined(names: Sequence[str]) -> str:
     return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
 
 

@@ -111,13 +111,116 @@ _DNS: Final[Mapping[str, Meaning]] = {
     "random": _RANDOM,
     "unassessed": _UNSENT,
 }
+_TCP: Final[Mapping[str, Meaning]] = {
+    "ok": Meaning(
+        "Every connection carried everything, in usual and in small segments, full-size ones both ways.",
+        "A transfer from here that stalls all the same: then look at the server, or at loss that comes and goes.",
+    ),
+    "blackhole": Meaning(
+        "Every connection stalled in segments of the usual size and none in small ones: full-size packets are lost "
+        "without a word, on the way that is named. It is no matter of HTTP, TLS or git.",
+        "A connection in small segments that stalls as well, or a path MTU search that finds the device's own size.",
+    ),
+    "lossy": Meaning(
+        "Everything came through, and one connection in five or more had to send something again.",
+        "Another run without anything sent again.",
+    ),
+    "random-loss": _RANDOM,
+    "fails": Meaning(
+        "Every connection opened and stalled, in small segments too: no matter of size. The server, or something that "
+        "lets connections open and nothing else.",
+        "One try in small segments that carries.",
+    ),
+    "inconclusive": Meaning(
+        "Too little came back, or too few tries were made, to tell size from loss.",
+        "More tries, or a larger answer: name a URL of something large.",
+    ),
+    "refused": Meaning("Nobody listens there: the way works.", "A connection that opens a minute later."),
+    "unreachable": Meaning("No connection opened, and nobody said why.", "A connection that opens a minute later."),
+    "unassessed": _UNSENT,
+}
+_TLS: Final[Mapping[str, Meaning]] = {
+    "ok": Meaning(
+        "The certificates came whole, are for this name, and are believed by this machine. Nodes, containerd and pods "
+        "may trust others.",
+        "A client there that complains of the certificate: then its own list of authorities is another.",
+    ),
+    "expires-soon": Meaning("All is well, and not for long: renew it.", "A newer certificate that another try shows."),
+    "expired": Meaning("What is shown is too old: clients refuse it.", "The clock of this machine, if that is wrong."),
+    "wrong-name": Meaning(
+        "What is shown is for others: another server answers at this address, or something in between does.",
+        "The same name from another place that shows the right certificate: then it is in between.",
+    ),
+    "untrusted": Meaning(
+        "Nobody that this machine knows issued it: a proxy that looks into TLS, an authority of your own, or a server "
+        "that leaves an intermediate out.",
+        "The authority in the trust of those that have to believe it.",
+    ),
+    "lost": Meaning(
+        "Connections open and the certificates do not come: they are the first full-size packets, and so a path MTU "
+        "blackhole shows here first; or the server stalls.",
+        "TCP in small segments that stalls as well: then it is the server.",
+    ),
+    "random": _RANDOM,
+    "no-tls": Meaning("Something else than TLS answers there.", "The right port."),
+    "refused": Meaning("Nobody listens there: the way works.", "A connection that opens a minute later."),
+    "unreachable": Meaning("No connection opened, and nobody said why.", "A connection that opens a minute later."),
+    "unassessed": _UNSENT,
+}
+_REGISTRY: Final[Mapping[str, Meaning]] = {
+    "ok": Meaning(
+        "Every stage came whole, up to the first 128 KiB of a layer at the host where that lies.",
+        "A pull by containerd that fails all the same: then look at its mirrors and its trust.",
+    ),
+    "fails": Meaning(
+        "No try came through the stage that is named. At blob: the host that blobs lie on, or full-size packets; what "
+        "comes before is small and passes where those do not.",
+        "The same image from another place that fails alike: then it is the far end.",
+    ),
+    "slow-blob": Meaning(
+        "The registry answers at once and the host that it redirects to for blobs is slow.",
+        "A blob of another image that comes quickly from the same host.",
+    ),
+    "slow": _SLOW,
+    "random": _RANDOM,
+    "rate-limited": Meaning("The way works: too much was asked of it (429).", "The same with a login, or later."),
+    "denied": Meaning(
+        "The way works: anonymously the registry does not give it. Private and missing look alike at some.",
+        "A pull with the cluster's own secret that is refused as well.",
+    ),
+    "no-image": Meaning("The way works: there is no such image or tag.", "The tag in the registry's own list."),
+    "refused": Meaning(
+        "The way there works; the registry answers with an error of its own.", "Another image of the same registry."
+    ),
+    "unassessed": _UNSENT,
+}
+_GIT: Final[Mapping[str, Meaning]] = {
+    **_HTTP,
+    "login": Meaning(
+        "The way works up to there; whether a whole repository passes is not known, as it asks for a login.",
+        "A repository of the same server that asks for none.",
+    ),
+    "not-compared": Meaning(
+        "The server is reached and greets. Its host key is not held against Flux's: that reads a Secret, which only "
+        "`underlay probe git --read-secret` does.",
+        "Flux's own message that names the host key.",
+    ),
+    "unknown-host-key": Meaning("Flux trusts no key of this server, and refuses it.", "The key in its known_hosts."),
+    "other-host-key": Meaning(
+        "The server shows another key than Flux trusts: it was changed, or somebody else answers.",
+        "The provider's published fingerprints.",
+    ),
+    "not-ssh": Meaning("Something else than an sshd greets there.", "The right port."),
+}
 _KINDS: Final[Mapping[str, Mapping[str, Meaning]]] = {
     "pmtu": _PATHS,
     "ping": _PATHS,
     "mesh": _PATHS,
     "http": _HTTP,
-    "git": _HTTP,
-    "registry": _HTTP,
+    "git": _GIT,
+    "registry": _REGISTRY,
+    "tcp": _TCP,
+    "tls": _TLS,
     "dns": _DNS,
 }
 OUTCOMES: Final = {kind: frozenset(meanings) for kind, meanings in _KINDS.items()}

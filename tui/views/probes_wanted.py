@@ -16,7 +16,10 @@ from tui.probing import Wanted
 PATHS: Final = ("pmtu", "ping")
 """Kinds that a node is probed by towards its peers, and they by it."""
 SOURCE: Final = ("http",)
-"""Kinds that a Flux source is probed by."""
+"""Kinds that a Flux source is probed by in the list of targets, where each is a row."""
+_CONTROL: Final = ("tls", "tcp")
+"""Kinds that tell where a connection stalls and whether that goes by size: certificates, and the same bytes in small
+segments."""
 TARGETS: Final = "targets"
 """The list of targets, where a result's place is named."""
 _BREAK: Final = "\t"
@@ -29,6 +32,12 @@ _PULL: Final = frozenset(
     }
 )
 """Findings of pulls whose registry is to be asked."""
+_FURTHER: Final[Mapping[str, tuple[str, ...]]] = {
+    "image-pull-tls-trust": ("tls",),
+    "image-pull-timeout": _CONTROL,
+    "image-pull-broken-off": _CONTROL,
+}
+"""What else tells such a finding's cause."""
 _FETCH: Final = frozenset(
     {
         *("flux-rate-limit", "flux-source-auth", "flux-tls-trust", "flux-source-not-found", "flux-no-route"),
@@ -83,12 +92,12 @@ def of_finding(diagnosis: Diagnosis, finding: Finding) -> Wanted | None:
         return Wanted(("dns",), sources=sources, shown=probe_ref(TARGETS))
     if code in _NAMES:
         pulls = [each for each in diagnosis.pulls if _concerns(each, subject)]
-        found = of_pulls(pulls) if code in _PULL else wanted_of(diagnosis, subject)
+        found = of_pulls(pulls, code=code) if code in _PULL else wanted_of(diagnosis, subject)
         return msgspec.structs.replace(found, kinds=("dns", *found.kinds)) if found else None
     if code in _AWAY:
         return to_node(diagnosis, subject.name)
     if code in _PULL:
-        return of_pulls([each for each in diagnosis.pulls if _concerns(each, subject)])
+        return of_pulls([each for each in diagnosis.pulls if _concerns(each, subject)], code=code)
     return wanted_of(diagnosis, subject) if code in _FETCH else None
 
 
@@ -117,30 +126,43 @@ def between(source: str, destination: str) -> Wanted | None:
 
 def of_source(snapshot: Snapshot, source: FluxObject) -> Wanted | None:
     """Ask a Flux source's server as its controller does: from the controller's node and pod; None without a URL."""
-    url = url_of(source)
+    url = url_of(source) or _ssh_url(source)
     if not url:
         return None
     pods = [pod for pod in snapshot.pods.values() if pod.app == _CONTROLLER and pod.node and not pod.deleting]
     pods.sort(key=lambda pod: (pod.phase != "Running", pod.name))
     pod = pods[0] if pods else None
+    kinds: tuple[str, ...] = () if url.startswith("ssh:") else SOURCE
+    kinds += ("git",) if source.ref.kind == "GitRepository" else ()
+    kinds += ("registry",) if source.url.startswith("oci:") else ()
+    kinds += _CONTROL if url.startswith("https:") else ()
     return Wanted(
-        (*SOURCE, "git") if source.ref.kind == "GitRepository" else SOURCE,
+        kinds,
         sources=(pod.node,) if pod else (),
         targets=(url,),
+        images=(urlsplit(url).netloc,) if "registry" in kinds else (),
         speaker=pod.ips[0] if pod and pod.ips else "",
         shown=probe_ref(TARGETS, url, f"pod@{pod.node}" if pod else ""),
     )
 
 
-def of_pulls(pulls: Iterable[PullFailure], registry: str = "") -> Wanted | None:
-    """Ask registries from the nodes whose pulls fail; ``registry`` also where no pull of it fails."""
-    nodes, registries = set(), {registry} if registry else set()
+def of_pulls(pulls: Iterable[PullFailure], registry: str = "", *, code: str = "") -> Wanted | None:
+    """Ask registries from the nodes whose pulls fail, for what they fail to pull; ``code``: what is found of them.
+
+    ``registry``: also where no pull of it fails.
+    """
+    nodes, registries, images = set(), {registry} if registry else set(), set()
     for each in pulls:
         nodes |= {each.node} if each.node else set()
         registries |= {each.registry}
+        images |= {each.image} if each.image else set()
     targets = tuple(registry_url(each) for each in sorted(registries))[:_HOSTS]
-    shown = probe_ref(TARGETS, *targets[:1])
-    return Wanted(SOURCE, sources=tuple(sorted(nodes)), targets=targets, shown=shown) if targets else None
+    if not targets:
+        return None
+    kinds = (*SOURCE, "registry", *_FURTHER.get(code, ()))
+    named = tuple(sorted(images)) or tuple(sorted(registries))
+    sources = tuple(sorted(nodes))
+    return Wanted(kinds, sources=sources, targets=targets, images=named, shown=probe_ref(TARGETS, targets[0]))
 
 
 def _concerns(pull: PullFailure, subject: ObjectRef) -> bool:
@@ -170,6 +192,19 @@ def url_of(source: FluxObject) -> str:
     place = f"[{host}]" if ":" in host else host
     place = f"{place}:{port}" if port else place
     return f"https://{place}/v2/" if parts.scheme == "oci" else f"{parts.scheme}://{place}{parts.path}"
+
+
+def _ssh_url(source: FluxObject) -> str:
+    """Give the URL of a source that is reached by SSH, without its user; empty of any other."""
+    try:
+        parts = urlsplit(source.url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if parts.scheme != "ssh" or not host or source.source is not None:
+        return ""
+    place = f"[{host}]" if ":" in host else host
+    return f"ssh://{place}{f':{port}' if port else ''}{parts.path}"
 
 
 def urls(diagnosis: Diagnosis) -> tuple[str, ...]:

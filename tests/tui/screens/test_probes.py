@@ -188,7 +188,7 @@ async def test_what_is_probed_is_what_is_selected() -> None:
         pair = await asked("3", "right")
         assert (pair.kinds, pair.sources, pair.destinations) == (("pmtu",), ("boromir",), ("samwise",))
         source = await asked("4")
-        assert (source.kinds, source.sources, source.targets) == (("http", "git"), ("samwise",), (URL,))
+        assert (source.kinds, source.sources, source.targets) == (("http", "git", "tls", "tcp"), ("samwise",), (URL,))
         paths = await asked("5")
         assert (paths.kinds, paths.sources) == (("pmtu",), ("boromir",))
         row = await asked("5", "j", "right")

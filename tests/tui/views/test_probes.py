@@ -11,6 +11,10 @@ from probes.reach import dns as reach_dns
 from probes.reach import http as reach_http
 from probes.reach import ping as reach_ping
 from probes.reach import pmtu as reach_pmtu
+from probes.reach import registries
+from probes.reach import sshd as reach_sshd
+from probes.reach import tcp as reach_tcp
+from probes.reach import tls as reach_tls
 from probes.rules.codes import FAMILIES
 from probes.rules.diagnose import diagnose
 from probes.rules.finding import Diagnosis, Finding, Severity
@@ -177,6 +181,10 @@ def test_nothing_runs_over(room: int, glyphs: object) -> None:
         ("http", reach_http.Outcome.__args__),  # type: ignore[attr-defined]
         ("dns", reach_dns.Outcome.__args__),  # type: ignore[attr-defined]
         ("ping", reach_ping.Outcome.__args__),  # type: ignore[attr-defined]
+        ("tcp", reach_tcp.Outcome.__args__),  # type: ignore[attr-defined]
+        ("tls", reach_tls.Outcome.__args__),  # type: ignore[attr-defined]
+        ("git", (*reach_http.Outcome.__args__, *reach_sshd.Outcome.__args__, "login")),  # type: ignore[attr-defined]
+        ("registry", registries.OUTCOMES),
     ],
 )
 def test_every_outcome_has_a_meaning(probe: str, outcomes: tuple[str, ...]) -> None:
@@ -189,7 +197,7 @@ def test_a_source_is_asked_for_as_its_controller_does() -> None:
     judged = world()
     wanted = probes_wanted.wanted_of(judged, ObjectRef("GitRepository", "flux-system", "fleet"))
     assert wanted is not None
-    assert (wanted.kinds, wanted.sources, wanted.targets) == (("http", "git"), ("samwise",), (URL,))
+    assert (wanted.kinds, wanted.sources, wanted.targets) == (("http", "git", "tls", "tcp"), ("samwise",), (URL,))
     assert wanted.speaker == "10.42.1.5"
     for url, asked in (
         ("https://user:secret@git.example/x.git?token=1", "https://git.example/x.git"),
@@ -207,6 +215,24 @@ def test_a_source_is_asked_for_as_its_controller_does() -> None:
     assert below.targets == (URL,)
 
 
+def test_a_source_is_asked_in_its_own_protocol() -> None:
+    """A registry for OCI, a greeting for SSH, nothing of TLS where there is none; an odd URL is asked for nothing."""
+    snapshot = world().snapshot
+
+    def kinds(kind: str, url: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        wanted = probes_wanted.of_source(snapshot, flux_object(kind, "x", url=url))
+        return (wanted.kinds, wanted.targets, wanted.images) if wanted else ((), (), ())
+
+    registry = (("http", "registry", "tls", "tcp"), ("https://ghcr.io/v2/",), ("ghcr.io",))
+    assert kinds("OCIRepository", "oci://ghcr.io/example/charts") == registry
+    assert kinds("HelmRepository", "oci://ghcr.io/example/charts") == registry
+    greeted = (("git",), ("ssh://github.com:2222/example/fleet",), ())
+    assert kinds("GitRepository", "ssh://git@github.com:2222/example/fleet") == greeted
+    assert kinds("GitRepository", "http://git.lan/x.git") == (("http", "git"), ("http://git.lan/x.git",), ())
+    assert kinds("HelmRepository", "https://charts.example")[0] == ("http", "tls", "tcp")
+    assert kinds("GitRepository", "ssh://[::1") == ((), (), ())
+
+
 def test_pulls_are_asked_for_from_the_nodes_where_they_fail() -> None:
     """A registry from its failing nodes; a node's finding all its registries; Docker Hub by its real host."""
     rows = (
@@ -217,11 +243,16 @@ def test_pulls_are_asked_for_from_the_nodes_where_they_fail() -> None:
     wanted = probes_wanted.wanted_of(judged, ObjectRef("Registry", "", "docker.io"))
     assert wanted is not None
     assert (wanted.sources, wanted.targets) == (("samwise",), ("https://registry-1.docker.io/v2/",))
+    assert (wanted.kinds, wanted.images) == (("http", "registry"), ("nginx",))
     found = Finding("image-pull-timeout", Severity.WARNING, ObjectRef("Cluster", "", "egress"), "all fail")
     wanted = probes_wanted.of_finding(judged, found)
     assert wanted is not None
     assert wanted.sources == ("samwise", "theoden")
-    assert len(wanted.targets) == 2
+    assert (len(wanted.targets), wanted.images) == (2, ("nginx", "x/y"))
+    assert wanted.kinds == ("http", "registry", "tls", "tcp"), "whether a stall goes by size"
+    quiet = probes_wanted.wanted_of(judged, ObjectRef("Registry", "", "quay.io"))
+    assert quiet is not None
+    assert quiet.images == ("quay.io",)
 
 
 def test_findings_lead_to_what_their_pages_verify() -> None:
@@ -239,8 +270,8 @@ def test_findings_lead_to_what_their_pages_verify() -> None:
     assert kinds("node-unreachable", node) == (("pmtu", "ping"), (), ("samwise",))
     assert kinds("coredns-unreachable", ObjectRef("Deployment", "kube-system", "coredns")) == (("dns",), (), ())
     assert kinds("resolver-loopback", node) == (("dns",), ("samwise",), ())
-    assert kinds("flux-tls-stall", source) == (("http", "git"), ("samwise",), ())
-    assert kinds("flux-source-dns", source) == (("dns", "http", "git"), ("samwise",), ())
+    assert kinds("flux-tls-stall", source) == (("http", "git", "tls", "tcp"), ("samwise",), ())
+    assert kinds("flux-source-dns", source) == (("dns", "http", "git", "tls", "tcp"), ("samwise",), ())
     assert kinds("secret-outage", ObjectRef("ExternalSecret", "a", "b")) is None
     assert probes_wanted.between("samwise", "samwise") is None
 
