@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
         each.add_argument("--id", default=DEFAULT_IDENT, help="its name, a-z and 0-9 (%(default)s)")
         if verb == "up":
             each.add_argument("--nodes", type=int, default=DEFAULT_NODES, help="2 to 5 (%(default)s)")
+            each.add_argument("--dual-stack", action="store_true", help="with IPv6 as well")
             each.add_argument("--owner", type=int, help="a process; when it has ended, the next `up` sweeps")
             each.add_argument("--lease-seconds", type=float, default=10.0, help="lease renewal (%(default)s)")
     each = verbs.add_parser("make", help="make what every testbed stands on, where it is not cached")
@@ -36,7 +37,7 @@ def main() -> int:
     try:
         if asked.verb == "up":
             started = time.monotonic()
-            bed = Testbed(asked.id, asked.nodes, asked.lease_seconds)
+            bed = Testbed(asked.id, asked.nodes, asked.lease_seconds, dual_stack=asked.dual_stack)
             bed.up(asked.owner)
             print(f"{bed.describe()}up in {time.monotonic() - started:.1f} s; down: python -m tests.testbed down")
         elif asked.verb == "down":

@@ -29,14 +29,21 @@ class Testbed:
 
     __test__ = False
 
-    def __init__(self, ident: str = DEFAULT_IDENT, nodes: int = DEFAULT_NODES, lease_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        ident: str = DEFAULT_IDENT,
+        nodes: int = DEFAULT_NODES,
+        lease_seconds: float = 10.0,
+        *,
+        dual_stack: bool = False,
+    ) -> None:
         if not topology.LEAST_NODES <= nodes <= topology.MOST_NODES:
             raise TestbedError(f"{nodes} nodes: a testbed has {topology.LEAST_NODES} to {topology.MOST_NODES}")
         self.ident = ident
         self.folder = state.folder(ident)
         self.nodes = topology.nodes(nodes)
         self.lease_seconds = lease_seconds
-        self.fabric = Fabric(ident, self.nodes)
+        self.fabric = Fabric(ident, self.nodes, dual_stack)
         self.group = ControlGroup(ident)
         self.pki = Pki(self.folder / "pki")
 
@@ -44,7 +51,7 @@ class Testbed:
     def find(cls, ident: str = DEFAULT_IDENT) -> "Testbed":
         """Find the testbed that is up under this identity; TestbedError where there is none."""
         told = state.read(ident)
-        return cls(ident, nodes=told.nodes, lease_seconds=told.lease_seconds)
+        return cls(ident, nodes=told.nodes, lease_seconds=told.lease_seconds, dual_stack=told.dual_stack)
 
     @property
     def kubeconfig(self) -> Path:
@@ -87,7 +94,7 @@ class Testbed:
         sweep_orphans()
         self.down()
         born = state.born(owner) if owner else ""
-        state.write(self.ident, state.State(len(self.nodes), self.lease_seconds, owner, born))
+        state.write(self.ident, state.State(len(self.nodes), self.lease_seconds, owner, born, self.fabric.dual_stack))
         try:
             self._bring_up()
         except BaseException:
@@ -141,10 +148,14 @@ class Testbed:
         )
 
     def _peers_complete(self) -> bool:
+        families = [("-4", "flannel.1")] + ([("-6", "flannel-v6.1")] if self.fabric.dual_stack else [])
         for node in self.nodes:
-            routes = run(self.fabric.inside(node.name, ("ip", "-j", "route", "show", "dev", "flannel.1")), check=False)
-            if routes.returncode != 0 or len(json.loads(routes.stdout or "[]")) != len(self.nodes) - 1:
-                return False
+            for family, device in families:
+                command = ("ip", "-j", family, "route", "show", "dev", device)
+                told = run(self.fabric.inside(node.name, command), check=False)
+                peers = [route for route in json.loads(told.stdout or "[]") if route.get("gateway")]
+                if told.returncode != 0 or len(peers) != len(self.nodes) - 1:
+                    return False
         return True
 
     def _dns_led(self) -> bool:
@@ -207,7 +218,7 @@ class Testbed:
         """Cut a node's power and boot it again: its kernel links and /run are new, its files are kept."""
         machines = self.machines
         machines.halt(name)
-        for link in ("flannel.1", "cni0"):
+        for link in ("flannel.1", "flannel-v6.1", "cni0"):
             run(self.fabric.inside(name, ("ip", "link", "del", link)), check=False)
         machines.boot(name)
         machines.wait_listening(name, 22)

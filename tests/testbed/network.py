@@ -18,6 +18,8 @@ class Fabric:
 
     ident: str
     nodes: tuple[topology.Node, ...]
+    dual_stack: bool = False
+    """Whether router and nodes have IPv6 addresses as well."""
 
     def netns(self, place: str) -> str:
         """Name of the namespace of a place: a node's name, operator, router, world or lan."""
@@ -41,10 +43,20 @@ class Fabric:
             self._batch(place, [f"addr add {address}/24 dev eth0", "link set eth0 up"])
             if place != "router":
                 self._batch(place, [f"route add default via {topology.ROUTER_ADDRESS}"])
+        if self.dual_stack:
+            self._add_ipv6()
         self._build_world()
         for place in ("router", *(node.name for node in self.nodes)):
             run(("ip", "netns", "exec", self.netns(place), "sysctl", "-qw", "net.ipv4.ip_forward=1"))
         self._write_names()
+
+    def _add_ipv6(self) -> None:
+        # nodad: an address is there for VXLAN to be bound to at once, not after a second of asking who else has it.
+        self._batch("router", [f"addr add {topology.ROUTER_ADDRESS_V6}/64 dev eth0 nodad"])
+        for node in self.nodes:
+            run(("ip", "netns", "exec", self.netns(node.name), "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"))
+            route = f"route add default via {topology.ROUTER_ADDRESS_V6} dev eth0"
+            self._batch(node.name, [f"addr add {node.address_v6}/64 dev eth0 nodad", route])
 
     def _wire(self, place: str) -> None:
         run(wire(self.netns(place), "eth0", self.netns("lan"), port(place)))

@@ -117,7 +117,7 @@ class Machines:
             "name": node.name,
             "role": node.role,
             "api_host": self.fabric.nodes[0].address,
-            "pod_cidr": node.pod_cidr,
+            "pod_cidrs": [node.pod_cidr] + ([node.pod_cidr_v6] if self.fabric.dual_stack else []),
             "labels": node.labels,
             "lease_seconds": lease_seconds,
         }

@@ -83,6 +83,11 @@ class Plane:
         command = self.fabric.inside("operator", argv)
         wait_until(lambda: run(command, check=False).stdout == "ok", timeout, f"API ready, see {self.folder}")
 
+    @property
+    def _gates(self) -> Sequence[str]:
+        # Debian's Kubernetes is 1.20: without its gate it cuts a Node's podCIDRs and a pod's podIPs down to the first.
+        return ("--feature-gates=IPv6DualStack=true",) if self.fabric.dual_stack else ()
+
     def _etcd(self) -> Sequence[str]:
         return (
             str(self.programs / "etcd"),
@@ -114,6 +119,7 @@ class Plane:
             f"--service-account-signing-key-file={self.pki.path('service-account', 'key')}",
             "--disable-admission-plugins=ServiceAccount",
             "--allow-privileged=true",
+            *self._gates,
             f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
             f"--audit-log-path={self.audit_log}",
         )
@@ -127,4 +133,5 @@ class Plane:
             "--port=0",
             "--bind-address=127.0.0.1",
             f"--cluster-cidr={topology.PODS}",
+            *self._gates,
         )

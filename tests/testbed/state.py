@@ -21,6 +21,7 @@ class State:
     lease_seconds: float
     owner: int | None = None
     born: str = ""
+    dual_stack: bool = False
 
     @property
     def orphaned(self) -> bool:

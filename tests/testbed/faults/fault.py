@@ -1,4 +1,4 @@
-"""Fault: one way to break the testbed, and what underlay must and must not say then; read from cases/FAMILY/*.yaml."""
+"""Fault: one way to break the testbed, and what underlay must and must not say then; read from FOLDER/FAMILY/*.yaml."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +10,8 @@ import yaml
 from tests.testbed.commands import TestbedError
 
 CASES = Path(__file__).parent / "cases"
+DUAL_STACK = Path(__file__).parent / "dual-stack"
+"""Of a testbed that has IPv6 as well."""
 PAIRS = Path(__file__).parent / "pairs.yaml"
 
 
@@ -61,8 +63,8 @@ def _read(path: Path) -> Any:
         raise TestbedError(f"{path}: {error}") from None
 
 
-def _faults() -> Iterator[Fault]:
-    for path in sorted(CASES.glob("*/*.yaml")):
+def _faults(folder: Path) -> Iterator[Fault]:
+    for path in sorted(folder.glob("*/*.yaml")):
         try:
             fault = msgspec.convert(_read(path), Fault)
         except msgspec.ValidationError as error:
@@ -70,9 +72,9 @@ def _faults() -> Iterator[Fault]:
         yield msgspec.structs.replace(fault, family=path.parent.name, name=f"{path.parent.name}/{path.stem}")
 
 
-def faults() -> dict[str, Fault]:
+def faults(folder: Path = CASES) -> dict[str, Fault]:
     """Read all faults by name, in the order to inject them: those of the API first, those that restart units last."""
-    found = {fault.name: fault for fault in _faults()}
+    found = {fault.name: fault for fault in _faults(folder)}
     return dict(sorted(found.items(), key=lambda item: (item[1].late, not _only_api(item[1]), item[1].family)))
 
 

@@ -15,25 +15,39 @@ from tests.testbed.cluster import Testbed
 from tests.testbed.commands import run
 
 DEVICE = "flannel.1"
+DEVICES = {DEVICE: "-4", "flannel-v6.1": "-6"}
+"""flannel's devices, the second of a dual-stack testbed only, each with its family."""
 SUBNET_ENV = "/run/flannel/subnet.env"
-OWN = ("lo", "eth0", "cni0", DEVICE)
+OWN = ("lo", "eth0", "cni0", *DEVICES)
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What one node's kernel had: links by name, and what leads to its peers."""
+class Entries:
+    """What one of flannel's devices had: its addresses, and what leads to its peers."""
 
-    links: dict[str, dict[str, Any]]
     addresses: tuple[str, ...]
     routes: tuple[dict[str, Any], ...]
     neighbors: tuple[dict[str, Any], ...]
     fdb: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What one node's kernel had: links by name, and the entries of flannel's devices."""
+
+    links: dict[str, dict[str, Any]]
+    devices: dict[str, Entries]
     files: dict[str, tuple[bytes, float] | None]
 
     @property
     def mac(self) -> str:
         """MAC of flannel.1."""
         return str(self.links[DEVICE]["address"])
+
+    @property
+    def mac_v6(self) -> str:
+        """MAC of flannel-v6.1; empty where there is none."""
+        return str(self.links.get("flannel-v6.1", {}).get("address", ""))
 
 
 class Ground:
@@ -70,14 +84,21 @@ class Ground:
 
     def _save(self, node: str) -> Saved:
         links = {each["ifname"]: each for each in self._told(node, "ip", "-j", "-d", "addr", "show")}
-        held = [f"{each['local']}/{each['prefixlen']}" for each in links[DEVICE]["addr_info"]]
         return Saved(
             {name: link for name, link in links.items() if name in OWN},
-            tuple(each for each in held if not each.startswith("fe80")),
-            tuple(self._told(node, "ip", "-j", "route", "show", "dev", DEVICE)),
-            tuple(self._told(node, "ip", "-j", "neigh", "show", "dev", DEVICE, "nud", "permanent")),
-            tuple(self._told(node, "bridge", "-j", "fdb", "show", "dev", DEVICE)),
+            {name: self._entries(node, links[name]) for name in DEVICES if name in links},
             {SUBNET_ENV: self._content(node, SUBNET_ENV)},
+        )
+
+    def _entries(self, node: str, link: dict[str, Any]) -> Entries:
+        device, family = link["ifname"], DEVICES[link["ifname"]]
+        held = [f"{each['local']}/{each['prefixlen']}" for each in link["addr_info"]]
+        routes = self._told(node, "ip", "-j", family, "route", "show", "dev", device)
+        return Entries(
+            tuple(each for each in held if not each.startswith("fe80")),
+            tuple(each for each in routes if "gateway" in each),
+            tuple(self._told(node, "ip", "-j", family, "neigh", "show", "dev", device, "nud", "permanent")),
+            tuple(self._told(node, "bridge", "-j", "fdb", "show", "dev", device)),
         )
 
     def _content(self, node: str, name: str) -> tuple[bytes, float] | None:
@@ -107,23 +128,28 @@ class Ground:
         self.remake(node)
 
     def remake(self, node: str, **other: str) -> None:
-        """Make flannel.1 and its entries anew as they were, but for attributes given (`ip link help vxlan`)."""
+        """Make flannel's devices and entries anew as they were, but for attributes given of flannel.1.
+
+        They are those of `ip link help vxlan`.
+        """
         saved = self.saved[node]
         present = {each["ifname"] for each in self._told(node, "ip", "-j", "link", "show")}
         kept = {*OWN, other.get("dev", "")}
         strange = {name for name in present if name not in kept and not name.startswith("veth")}
-        lines = [f"link del {name}" for name in sorted(strange | ({DEVICE} & present))]
+        lines = [f"link del {name}" for name in sorted(strange | (saved.devices.keys() & present))]
         lines += [f"link set {name} mtu {saved.links[name]['mtu']} up" for name in ("eth0", "cni0")]
-        lines += list(_device(saved.links[DEVICE], other))
-        lines += [f"addr add {each} dev {DEVICE}" for each in saved.addresses]
-        lines.append(f"link set {DEVICE} up")
-        lines += [f"neigh replace {n['dst']} lladdr {n['lladdr']} dev {DEVICE} nud permanent" for n in saved.neighbors]
-        lines += [f"route replace {r['dst']} via {r['gateway']} dev {DEVICE} onlink" for r in saved.routes]
+        fdb = []
+        for device, had in saved.devices.items():
+            lines += list(_device(saved.links[device], other if device == DEVICE else {}))
+            lines += [f"addr add {each} dev {device}" for each in had.addresses]
+            lines.append(f"link set {device} up")
+            lines += [
+                f"neigh replace {n['dst']} lladdr {n['lladdr']} dev {device} nud permanent" for n in had.neighbors
+            ]
+            lines += [f"route replace {r['dst']} via {r['gateway']} dev {device} onlink" for r in had.routes]
+            fdb += [f"fdb replace {e['mac']} dev {device} dst {e['dst']} self permanent" for e in had.fdb if "dst" in e]
         self.run(node, ("ip", "-batch", "-"), text="\n".join(lines) + "\n")
-        entries = [
-            f"fdb replace {e['mac']} dev {DEVICE} dst {e['dst']} self permanent" for e in saved.fdb if "dst" in e
-        ]
-        self.run(node, ("bridge", "-batch", "-"), text="\n".join(entries) + "\n")
+        self.run(node, ("bridge", "-batch", "-"), text="\n".join(fdb) + "\n")
 
     def _restore_files(self, node: str, saved: Saved) -> None:
         for name, kept in saved.files.items():
@@ -136,10 +162,11 @@ class Ground:
 
 
 def _device(link: dict[str, Any], other: Mapping[str, str]) -> tuple[str, ...]:
-    data = link["linkinfo"]["info_data"]
-    wanted = {"id": data["id"], "local": data["local"], "dev": data["link"], "dstport": data["port"], **other}
+    device, data = link["ifname"], link["linkinfo"]["info_data"]
+    local = data.get("local") or data["local6"]
+    wanted = {"id": data["id"], "local": local, "dev": data["link"], "dstport": data["port"], **other}
     made = f"{' '.join(f'{name} {value}' for name, value in wanted.items())} nolearning"
     return (
-        f"link add {DEVICE} address {link['address']} mtu {link['mtu']} type vxlan {made}",
-        f"link set {DEVICE} addrgenmode {link.get('inet6_addr_gen_mode', 'eui64')}",
+        f"link add {device} address {link['address']} mtu {link['mtu']} type vxlan {made}",
+        f"link set {device} addrgenmode {link.get('inet6_addr_gen_mode', 'eui64')}",
     )

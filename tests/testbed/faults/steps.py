@@ -11,7 +11,7 @@
     {fail: GitRepository flux-system/shop, reason: GitOperationFailed, message: "…"}
     {unpulled: registry.outside.test/shop/ledger:1, node: samwise, cause: "…"}
 
-In programs and texts, {mac_NODE} is the MAC of a node's flannel.1.
+In programs and texts, {mac_NODE} is the MAC of a node's flannel.1, and {mac_v6_NODE} of its flannel-v6.1.
 """
 
 from collections.abc import Iterable, Mapping
@@ -82,7 +82,7 @@ class Hands:
 
     def _filled(self, text: str) -> str:
         for node, saved in self._ground.saved.items():
-            text = text.replace(f"{{mac_{node}}}", saved.mac)
+            text = text.replace(f"{{mac_{node}}}", saved.mac).replace(f"{{mac_v6_{node}}}", saved.mac_v6)
         return text
 
     def put_back(self) -> None:

@@ -41,11 +41,12 @@ def allocate(subnet: ipaddress.IPv4Network) -> str:
     raise SandboxError(f"no IP addresses available in range set: {subnet}")
 
 
-def ensure_bridge(mtu: int, address: str) -> None:
+def ensure_bridge(mtu: int, *addresses: str) -> None:
     """Make cni0 at its first pod; its MTU is set then and never again (bridge.go)."""
     if kernel.link(BRIDGE) is None:
         kernel.ip("link", "add", BRIDGE, "mtu", str(mtu), "type", "bridge")
-        kernel.ip("addr", "add", address, "dev", BRIDGE)
+        for address in addresses:
+            kernel.ip("addr", "add", address, "dev", BRIDGE, *(("nodad",) if kernel.is_v6(address) else ()))
     kernel.ip("link", "set", BRIDGE, "up")
 
 
@@ -55,12 +56,15 @@ def attach() -> tuple[str, str]:
     gateway = ipaddress.ip_interface(env["FLANNEL_SUBNET"])
     network = ipaddress.IPv4Network(str(gateway.network))
     mtu = int(env["FLANNEL_MTU"])
-    ensure_bridge(mtu, str(gateway))
+    own_v6 = env.get("FLANNEL_IPV6_SUBNET")
+    ensure_bridge(mtu, str(gateway), *filter(None, [own_v6]))
     address = allocate(network)
     name = f"cni-{uuid.uuid4()}"
     kernel.ip("netns", "add", name)
     try:
         plug(name, f"{address}/{network.prefixlen}", str(gateway.ip), env["FLANNEL_NETWORK"], mtu)
+        if own_v6:
+            add_ipv6(name, own_v6, env["FLANNEL_IPV6_NETWORK"], address)
     except kernel.CommandError as error:
         detach(name, address)
         raise SandboxError(str(error)) from error
@@ -81,6 +85,22 @@ def plug(name: str, address: str, gateway: str, network: str, mtu: int) -> None:
         f"addr add {address} dev eth0\n"
         f"route add default via {gateway}\n"
         f"route add {network} via {gateway} dev eth0\n"
+    )
+    kernel.run(("ip", "-n", name, "-batch", "-"), text=inside)
+
+
+def ipv6_of(subnet: str, address: str) -> str:
+    """Give the IPv6 address that goes with a pod's IPv4 one: it is as manieth in its own subnet."""
+    return str(ipaddress.ip_interface(subnet).network[int(ipaddress.ip_address(address)) & 0xFF])
+
+
+def add_ipv6(name: str, own: str, network: str, address: str) -> None:
+    """Give a pod's eth0 its IPv6 address and routes; ``own``: cni0's address and the node's subnet."""
+    gateway = ipaddress.ip_interface(own)
+    inside = (
+        f"addr add {ipv6_of(own, address)}/{gateway.network.prefixlen} dev eth0 nodad\n"
+        f"route add default via {gateway.ip} dev eth0\n"
+        f"route add {network} via {gateway.ip} dev eth0\n"
     )
     kernel.run(("ip", "-n", name, "-batch", "-"), text=inside)
 

@@ -36,6 +36,11 @@ def link(ifname: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
+def is_v6(address: str) -> bool:
+    """Tell whether an address or a network is of IPv6."""
+    return ":" in address
+
+
 def uplink() -> str:
     """Find the device of the default route: what flannel takes without `--flannel-iface` (k3s docs, networking)."""
     for route in dump("-4", "route", "show", "default"):
@@ -43,9 +48,9 @@ def uplink() -> str:
     raise CommandError("no default route: cannot find an external interface")
 
 
-def first_address(ifname: str) -> str:
-    """First IPv4 address of a device, without its prefix length."""
-    for each in dump("-4", "addr", "show", "dev", ifname):
+def first_address(ifname: str, *, v6: bool = False) -> str:
+    """First IPv4 address of a device, or first global IPv6 one, without its prefix length."""
+    for each in dump("-6" if v6 else "-4", "addr", "show", "dev", ifname, "scope", "global"):
         for info in each.get("addr_info", []):
             return str(info["local"])
-    raise CommandError(f"{ifname} has no IPv4 address")
+    raise CommandError(f"{ifname} has no {'IPv6' if v6 else 'IPv4'} address")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .api import CONFLICT, NOT_FOUND, STRATEGIC, Api, ApiError
-from .kernel import first_address, uplink
+from .kernel import first_address, is_v6, uplink
 from .settings import VERSION, Settings
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -37,9 +37,14 @@ def os_image() -> str:
     return "unknown"
 
 
+def own_addresses(settings: Settings) -> list[str]:
+    """Addresses of the uplink, one of each family that pods have."""
+    return [first_address(uplink(), v6=is_v6(cidr)) for cidr in settings.pod_cidrs]
+
+
 def register(api: Api, settings: Settings) -> None:
     """Create the Node where it is missing, with its labels and pod CIDR, and set k3s's own annotations."""
-    address = first_address(uplink())
+    addresses = ",".join(own_addresses(settings))
     node = {
         "apiVersion": "v1",
         "kind": "Node",
@@ -55,8 +60,8 @@ def register(api: Api, settings: Settings) -> None:
             },
         },
         "spec": {
-            "podCIDR": settings.pod_cidr,
-            "podCIDRs": [settings.pod_cidr],
+            "podCIDR": settings.pod_cidrs[0],
+            "podCIDRs": settings.pod_cidrs,
             "providerID": f"k3s://{settings.name}",
         },
     }
@@ -67,10 +72,10 @@ def register(api: Api, settings: Settings) -> None:
             raise
     notes = {
         "k3s.io/hostname": settings.name,
-        "k3s.io/internal-ip": address,
+        "k3s.io/internal-ip": addresses,
         "k3s.io/node-args": f'["{settings.role}"]',
         "k3s.io/node-env": "{}",
-        "alpha.kubernetes.io/provided-node-ip": address,
+        "alpha.kubernetes.io/provided-node-ip": addresses,
     }
     api.request("PATCH", f"/api/v1/nodes/{settings.name}", {"metadata": {"annotations": notes}}, STRATEGIC)
 
@@ -118,7 +123,7 @@ class Heart:
         status = {
             "conditions": self._conditions(),
             "addresses": [
-                {"type": "InternalIP", "address": first_address(uplink())},
+                *({"type": "InternalIP", "address": each} for each in own_addresses(self._settings)),
                 {"type": "Hostname", "address": name},
             ],
             "capacity": {"cpu": str(os.cpu_count()), "memory": "4Gi", "pods": "110"},

@@ -113,13 +113,17 @@ class Pods:
         status = {
             "phase": "Running",
             "podIP": address,
-            "podIPs": [{"ip": address}],
+            "podIPs": [{"ip": each} for each in self._addresses(address)],
             "hostIP": kernel.first_address(kernel.uplink()),
             "startTime": started,
             "containerStatuses": containers,
             "conditions": conditions,
         }
         self._api.request("PATCH", f"{path}/status", {"status": status}, STRATEGIC)
+
+    def _addresses(self, address: str) -> list[str]:
+        """All addresses of the pod with an IPv4 address."""
+        return [cni.ipv6_of(each, address) if kernel.is_v6(each) else address for each in self._settings.pod_cidrs]
 
     def _complain(self, pod: dict[str, Any], message: str) -> None:
         meta = pod["metadata"]

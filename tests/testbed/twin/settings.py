@@ -19,12 +19,12 @@ SUBNET_ENV = Path("/run/flannel/subnet.env")
 
 @dataclass(frozen=True)
 class Settings:
-    """One node's name, role (server or agent), pod CIDR, labels and how often its lease is renewed (seconds)."""
+    """One node's name, role (server or agent), pod CIDRs, labels and how often its lease is renewed (seconds)."""
 
     name: str
     role: str
     api_host: str
-    pod_cidr: str
+    pod_cidrs: list[str]
     labels: dict[str, str] = field(default_factory=dict)
     lease_seconds: float = 10.0
 
