@@ -104,12 +104,15 @@ def loss(world: World, origin: Endpoint, target: str) -> float:
 
 
 def bulk(world: World, origin: Endpoint, host: str) -> bool:
-    """Whether a long transfer from an outside host ends: full-size segments must pass, and few may be lost."""
+    """Whether a long transfer from an outside host ends: full-size segments must pass, and few may be lost.
+
+    Flux's clients take HTTP/2 where it is offered, so its streams must not be cancelled either.
+    """
     machine = world.nodes[origin.node]
     size = min(_pod(machine, origin.pod).mtu if origin.pod else machine.uplink.mtu, machine.uplink.mtu)
     for path in outside_paths(world, origin.node, host):
         # With ICMP let through both ends learn the smaller size.
-        if path.blocked or path.loss >= SLOW_LOSS or (size > path.mtu and not path.icmp):
+        if path.blocked or path.cancels or path.loss >= SLOW_LOSS or (size > path.mtu and not path.icmp):
             return False
     return True
 

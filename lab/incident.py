@@ -154,6 +154,7 @@ def _path(section: Section) -> Path:
         fragments=section.flag("fragments", default=True),
         loss=section.share("loss", 0.0),
         blocked=section.flag("blocked"),
+        cancels=section.number("cancels", 0),
     )
     section.close()
     return path

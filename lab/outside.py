@@ -36,18 +36,21 @@ class Way:
     carries: int
     """Bytes of the largest packet that passes."""
     loss: float = 0.0
+    cancels: int = 0
+    """Bytes of a body after which its HTTP/2 stream is cancelled; 0: it never is."""
 
 
 def way_out(call: Call, host: str) -> Way:
     """Tell what the way from a node or pod to a host outside does."""
     size = _device(call)
-    carries, loss, opens = size, 0.0, True
+    carries, loss, opens, cancels = size, 0.0, True, 0
     for path in fabric.outside_paths(call.world, call.machine.name, host):
+        cancels = min(cancels or path.cancels, path.cancels or cancels)
         opens = opens and not path.blocked
         loss = 1 - (1 - loss) * (1 - path.loss)
         if not path.icmp:  # with it both ends would learn
             carries = min(carries, path.mtu)
-    return Way(opens, carries, loss)
+    return Way(opens, carries, loss, cancels)
 
 
 def way_in(call: Call, address: str) -> Way:
@@ -81,8 +84,11 @@ def getent(call: Call) -> Done:
     return Done(out=f"{ADDRESS}  STREAM {name}\n{ADDRESS}  DGRAM\n")
 
 
-async def curl(call: Call) -> Done:
-    """``curl … URL`` with ``-w`` as underlay asks it: by one version of HTTP, phase by phase."""
+async def curl(call: Call, size: int = _BODY) -> Done:
+    """``curl … URL`` with ``-w`` as underlay asks it: by one version of HTTP, phase by phase.
+
+    ``size``: bytes of what the host answers. What curl complains of comes before what ``-w`` prints, as curl has it.
+    """
     import asyncio  # noqa: PLC0415 - only what stalls waits
 
     args = list(call.args)
@@ -92,25 +98,32 @@ async def curl(call: Call) -> Done:
     version = "2" if "--http2" in args and url.scheme == "https" else "1.1"
     inside = host.replace(".", "").isdigit() and host != ADDRESS
     if not inside and host.endswith(_UNKNOWN):
-        return Done(6, "\n" + _said(0, "0", "", (0.0,) * 4, 0.002, 0), f"curl: (6) Could not resolve host: {host}\n")
+        return _failed(6, f"Could not resolve host: {host}", _said(0, "0", "", (0.0,) * 4, 0.002, 0))
     way = way_in(call, host) if inside else way_out(call, host)
     address = host if inside else ADDRESS
-    size = _device(call)
+    device = _device(call)
     # A share of all connections meets a loss that it does not recover from in time.
     unlucky = way.loss and _turn(call, host) * min(1.0, 1.5 * way.loss) % 1 < min(1.0, 1.5 * way.loss)
-    late = f"curl: (28) Operation timed out after {patience * 1000:.0f} milliseconds with 0 bytes received\n"
+    late = f"Operation timed out after {patience * 1000:.0f} milliseconds with 0 bytes received"
     if not way.opens:
         await asyncio.sleep(min(patience, _WAIT))
-        return Done(28, "\n" + _said(0, "0", "", (0.001, 0, 0, 0), patience, 0), late)
-    if way.carries < size or unlucky:
+        return _failed(28, late, _said(0, "0", "", (0.001, 0, 0, 0), patience, 0))
+    if way.carries < device or unlucky:
         await asyncio.sleep(min(patience, _WAIT))
         tls = url.scheme == "https"
         marks = (0.001, 0.013, 0.0, 0.0) if tls else (0.001, 0.013, 0.0, 0.02)
-        return Done(28, "\n" + _said(0 if tls else 200, "0" if tls else "1.1", address, marks, patience, 0), late)
-    body = _ARTIFACT if inside else _BODY
+        return _failed(28, late, _said(0 if tls else 200, "0" if tls else "1.1", address, marks, patience, 0))
+    body = _ARTIFACT if inside else size
     status = 200 if inside else 206
     marks = (0.001, 0.013, 0.031 if url.scheme == "https" else 0.0, 0.045)
+    if version == "2" and 0 < way.cancels < body:
+        complaint = "HTTP/2 stream 1 was not closed cleanly: CANCEL (err 8)"
+        return _failed(92, complaint, _said(status, version, address, marks, 0.058, way.cancels))
     return Done(0, "\n" + _said(status, version, address, marks, 0.061, body))
+
+
+def _failed(rc: int, complaint: str, said: str) -> Done:
+    return Done(rc, f"curl: ({rc}) {complaint}\n\n{said}")
 
 
 def _turn(call: Call, host: str) -> int:

@@ -31,6 +31,9 @@ class Path:
     loss: float = 0.0
     """The share of packets of bulk transfers that are lost."""
     blocked: bool = False
+    cancels: int = 0
+    """Bytes of a body after which something on the way cancels its HTTP/2 stream (RFC 9113 section 6.4); 0: nothing
+    does."""
 
 
 @dataclass(frozen=True)

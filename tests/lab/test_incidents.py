@@ -19,11 +19,12 @@ nodes: [{name: a, role: server, address: 192.0.2.2, podCIDR: 10.42.0.0/24}]
 
 
 def test_the_incidents_there_are() -> None:
-    """healthy comes first, then the four outages, each with a title."""
+    """healthy comes first, then the outages, each with a title."""
     assert NAMES == [
         "healthy",
         "flannel-missing-after-upgrade",
         "flux-clone-timeouts",
+        "flux-http2-cancelled",
         "flux-http2-vxlan",
         "registry-tls-timeouts",
     ]

@@ -60,6 +60,29 @@ def test_mixed_mtu_loses_large_packets_between_pods(capsys: pytest.CaptureFixtur
     assert pods == {("silent", 1400)}
 
 
+@pytest.mark.parametrize(("kind", "phase"), [("git", "clone"), ("http", "transfer")])
+def test_what_only_http2_loses_stands_side_by_side_on_one_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, phase: str
+) -> None:
+    """The contrast that solved the incident: from each place one version comes whole, of the other the body is lost."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--demo", "flux-http2-cancelled", "probe", kind]) == 2
+    screen = capsys.readouterr().out.splitlines()[:24]
+    for place in ("boromir", "pod@boromir", "samwise", "pod@samwise", "theoden", "pod@theoden"):
+        assert any(line.startswith(f"{place} h1") and " ok" in line and " 0/3 " in line for line in screen)
+        assert any(line.startswith(f"{place} h2") and f"fails at {phase}" in line for line in screen)
+    assert "CANCEL (err 8)" in " ".join(screen)
+    assert any("http2-broken" in line for line in screen)
+    assert max(map(len, screen)) <= 80
+
+
+def test_what_is_taken_for_http2_is_told_by_the_control_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    """In that incident nothing goes by size: path MTU, segments and certificates are well, and so is each node."""
+    for kind, targets in (("pmtu", ()), ("tcp", ()), ("tls", ())):
+        status, _, codes = probe(capsys, "flux-http2-cancelled", kind, *targets)
+        assert (status, codes) == (0, []), kind
+
+
 def test_a_mesh_shows_what_small_packets_do_not(capsys: pytest.CaptureFixture[str]) -> None:
     """In the incident of mixed MTUs every pod's small packets come back and its full-size ones do not."""
     status, results, _ = probe(capsys, "flux-http2-vxlan", "mesh")

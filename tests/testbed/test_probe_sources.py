@@ -15,7 +15,7 @@ import pytest
 from tests.testbed import forge, underlay
 from tests.testbed.cluster import Testbed
 from tests.testbed.commands import TestbedError, wait_until
-from tests.testbed.probing import NODES, probe
+from tests.testbed.probing import NODES, codes, probe
 
 pytestmark = pytest.mark.testbed
 
@@ -81,8 +81,14 @@ def test_a_pack_that_only_http2_loses_is_told(testbed: Testbed) -> None:
     """A server that cancels packs of HTTP/2: refs pass by both versions, git's own words tell where they part."""
     with forge.forging(testbed, "cancel", 8450) as url:
         status, read = probe(testbed, "git", f"{url}/fleet.git", "--from", "node,pod")
-    assert (status, verdicts(read)) == (2, {("h2-only-fails", "clone")})
+        told = underlay.run(testbed, "probe", "git", f"{url}/fleet.git", "--from", "node,pod")
+    screen = told.stdout.splitlines()[:24]
+    assert (status, verdicts(read), codes(read)) == (2, {("h2-only-fails", "clone")}, ["http2-broken"])
     assert "was not closed cleanly: CANCEL (err 8)" in reasons(read)
+    for place in EVERYWHERE - {"operator"}:
+        assert any(line.startswith(f"{place} h1") and " ok" in line for line in screen), place
+        assert any(line.startswith(f"{place} h2") and "fails at clone" in line for line in screen), place
+    assert any("http2-broken" in line for line in screen), "the contrast and what it comes to, on one screen"
 
 
 def test_a_node_without_git_fetches_the_same_pack(testbed: Testbed) -> None:

@@ -20,6 +20,7 @@ from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
 from tui.cli.probe import Report, collected, milliseconds
 from tui.cli.probe_findings import publish
+from tui.cli.versions import side_by_side
 from tui.format import size
 
 _PHASES: Final = {"dns": "dns", "connect": "tcp", "tls": "tls", "refs": "refs", "clone": "clone"}
@@ -137,7 +138,7 @@ def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:
         lines += ["", paper.paint(Cell(f"{target}{called}", "title"))]
         phases = _SSH_PHASES if _is_ssh(target) else _PHASES
         header = ("FROM", "VERDICT", "LOST", *phases.values(), "p95 ms", *(() if _is_ssh(target) else ("PACK",)))
-        lines += grid(paper, header, [_row(each, phases, paper) for each in here], flexible=1)
+        lines += grid(paper, header, [_row(each, phases, paper) for each in side_by_side(here)], flexible=1)
         lines += _said(here, paper)
     for name, why in ground.offered.missing.items():
         lines += ["", *wrap(paper.text(f"not asked: {name}: {why}"), paper.width)]

@@ -13,6 +13,7 @@ from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
 from tui.cli.probe import Report, collected, milliseconds
 from tui.cli.probe_findings import publish
+from tui.cli.versions import side_by_side
 
 _PHASE_HEADS: Final = ("dns", "tcp", "tls", "wait", "body")
 """Short for PHASES."""
@@ -64,7 +65,7 @@ def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:
     lines: list[str] = []
     for target in dict.fromkeys(each.target for each in found):
         lines += ["", paper.paint(Cell(target, "title"))]
-        rows = [_row(each) for each in found if each.target == target]
+        rows = [_row(each) for each in side_by_side(each for each in found if each.target == target)]
         header = ("FROM", "VERDICT", "HTTP", "LOST", *_PHASE_HEADS, "p50", "p95 ms")
         lines += grid(paper, header, rows, flexible=1)
         reasons: dict[str, list[str]] = {}
@@ -82,7 +83,8 @@ def render(found: Sequence[Result], ground: Ground, paper: Paper) -> str:
 
 
 def _row(each: Result) -> list[Cell]:
-    good = [attempt for attempt in each.attempts if attempt.well]
+    # Of what never came through: how far it came.
+    good = [attempt for attempt in each.attempts if attempt.well] or each.attempts
     medians = [
         milliseconds(percentile([attempt.seconds[phase] for attempt in good if phase in attempt.seconds], 0.5))
         for phase in PHASES
