@@ -22,7 +22,7 @@ CAUSES = {
     "healthy": ("nothing is wrong", "3 nodes"),
     FLANNEL: ("eq14-001", "flannel.1 does not exist"),
     "flux-clone-timeouts": ("git flux-system", "the transfer begins"),
-    "flux-http2-cancelled": ("git flux-system", "the transfer begins"),
+    "flux-http2-cancelled": ("git flux-system", "the time is up before"),
     "flux-http2-vxlan": ("Cluster overlay", "an MTU was changed by hand"),
     "registry-tls-timeouts": ("docker.io", "ghcr.io", "quay.io"),
 }
