@@ -13,6 +13,7 @@ import msgspec
 from probes.model.reach import Attempt, Result, Tone, Way
 from probes.reach import dns
 from probes.reach.dns import Reply, Verdict
+from probes.reach.outward import from_each
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
 from probes.vantage import Vantage
@@ -38,15 +39,9 @@ Report = Callable[[Result], None]
 
 async def ask(plan: Mapping[Vantage, Sequence[Question]], report: Report, *, attempts: int, seconds: int) -> None:
     """Ask every question ``attempts`` times, one after the other; ``report`` gets each question's outcome."""
-    room = asyncio.Semaphore(_VANTAGES)
-
-    async def send(vantage: Vantage, questions: Sequence[Question]) -> None:
-        async with room:
-            await _from_one(vantage, questions, report, attempts, seconds)
-
-    async with asyncio.TaskGroup() as tasks:
-        for vantage, questions in plan.items():
-            tasks.create_task(send(vantage, questions))
+    await from_each(
+        plan, lambda vantage: _from_one(vantage, plan[vantage], report, attempts, seconds), at_once=_VANTAGES
+    )
 
 
 async def _from_one(

@@ -1,6 +1,5 @@
 """Repositories fetched from every vantage by both versions of HTTP, in rounds, as source-controller fetches them."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -13,6 +12,7 @@ from probes.model.reach import Attempt, Result, Tone, Way
 from probes.model.text import clean
 from probes.reach import git
 from probes.reach.http import Exchange, Verdict, Version, judge, may_go_on
+from probes.reach.outward import from_each
 from probes.reach.request import Answer, Request
 from probes.reach.sending import Contexts, contexts, send
 from probes.reach.volley import Shot, volley
@@ -73,19 +73,15 @@ async def fetch_repositories(
     ``always``: also where the first try of both went well; otherwise these are let be, as a clone costs its server
     something. ``seconds``: of one request; a clone has three times as many.
     """
-    room = asyncio.Semaphore(_VANTAGES)
     trusted = contexts(vantages)
 
     async def ask(vantage: Vantage) -> None:
-        async with room:
-            clones = _Clones(vantage, trusted, seconds)
-            tried = await clones.fetch([each.url for each in repositories], attempts, always=always)
-            for each in repositories:
-                report(_result(vantage, each, tried[each.url]))
+        clones = _Clones(vantage, trusted, seconds)
+        tried = await clones.fetch([each.url for each in repositories], attempts, always=always)
+        for each in repositories:
+            report(_result(vantage, each, tried[each.url]))
 
-    async with asyncio.TaskGroup() as tasks:
-        for vantage in vantages:
-            tasks.create_task(ask(vantage))
+    await from_each(vantages, ask, at_once=_VANTAGES)
 
 
 class _Clones:

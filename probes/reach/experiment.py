@@ -1,21 +1,16 @@
 """The control experiment from every vantage to every target."""
 
-import asyncio
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import msgspec
-
 from probes.model.reach import Attempt, Result, Way
 from probes.reach import raw, tcp
+from probes.reach.exchanging import Goal, Wanted, exchanged
 from probes.reach.hello import Hello
-from probes.reach.outward import answers_of, ways_of
+from probes.reach.outward import from_each
 from probes.reach.raw import Exchanged, Raw, Try
 from probes.reach.tcp import SMALL_MSS, Contrast, Tried
-from probes.reach.volley import Shot
-from probes.transports.base import TransportError
 from probes.vantage import Vantage
 
 TARGETS: Final = 8
@@ -28,74 +23,35 @@ _PLAIN: Final = 64 * 1024
 """Bytes asked for without TLS."""
 
 
-class Goal(msgspec.Struct, frozen=True):
-    """Where connections are made to."""
-
-    name: str
-    """As shown."""
-    host: str
-    port: int
-    path: str = ""
-    """Of a plain HTTP request; empty: TLS."""
-
-    def opening(self) -> "Hello | bytes":
-        """Give what is sent first: the beginning of a handshake, or a request."""
-        if not self.path:
-            return Hello(self.host, verify=False, padded=True)
-        head = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: underlay\r\nConnection: close\r\n"
-        return f"{head}X-Padding: {'x' * 1500}\r\n\r\n".encode()
-
-
 async def experiment(
     vantages: Sequence[Vantage], goals: Sequence[Goal], report: Callable[[Result], None], *, tries: int, seconds: float
 ) -> None:
     """Try every goal from every vantage, ``tries`` times at each segment size, alternating; ``report`` gets each."""
-    room = asyncio.Semaphore(_VANTAGES)
 
     async def send(vantage: Vantage) -> None:
-        async with room:
-            await _from_one(vantage, goals, report, tries, seconds)
+        openings = [[opening(goal) for _ in range(2 * tries)] for goal in goals]
+        wanted = [_wanted(goal, each) for goal, each in zip(goals, openings, strict=True)]
+        found = await exchanged(vantage, wanted, seconds=seconds, at_once=_AT_ONCE)
+        for goal, each, (way, came) in zip(goals, openings, found, strict=True):
+            report(_result(vantage, goal, way, came, each))
 
-    async with asyncio.TaskGroup() as tasks:
-        for vantage in vantages:
-            tasks.create_task(send(vantage))
-
-
-async def _from_one(
-    vantage: Vantage, goals: Sequence[Goal], report: Callable[[Result], None], tries: int, seconds: float
-) -> None:
-    named = {str(number): goal for number, goal in enumerate(goals)}
-    ways: dict[str, Way] = {key: Way() for key in named}
-    try:
-        ways = await ways_of(vantage, {key: goal.host for key, goal in named.items()})
-        openings = {key: [goal.opening() for _ in range(2 * tries)] for key, goal in named.items() if ways[key].address}
-        shots = [
-            Shot(key, _command(vantage, named[key], ways[key].address, each, seconds)) for key, each in openings.items()
-        ]
-        limit = seconds + _APART * 2 * tries + 2
-        answers = await answers_of(vantage, shots, limit, at_once=_AT_ONCE) if shots else {}
-    except TransportError as error:
-        for key, goal in named.items():
-            report(_result(vantage, goal, ways[key], Exchanged(unable=str(error)), ()))
-        return
-    for key, goal in named.items():
-        if key not in openings:
-            found = Exchanged(unable=ways[key].reason)
-        else:
-            found = raw.parse(answers[key]) if key in answers else Exchanged(unable="its answer was cut off")
-        report(_result(vantage, goal, ways[key], found, openings.get(key, ())))
+    await from_each(vantages, send, at_once=_VANTAGES)
 
 
-def _command(
-    vantage: Vantage, goal: Goal, address: str, openings: Sequence[Hello | bytes], seconds: float
-) -> tuple[str, ...]:
+def opening(goal: Goal) -> Hello | bytes:
+    """Give what is sent first: the beginning of a handshake, or a request."""
+    if not goal.path:
+        return Hello(goal.host, verify=False, padded=True)
+    head = f"GET {goal.path} HTTP/1.1\r\nHost: {goal.host}\r\nUser-Agent: underlay\r\nConnection: close\r\n"
+    return f"{head}X-Padding: {'x' * 1500}\r\n\r\n".encode()
+
+
+def _wanted(goal: Goal, openings: Sequence[Hello | bytes]) -> Wanted:
     tries = tuple(
         Try(SMALL_MSS if number % 2 else 0, number * _APART, each.sent if isinstance(each, Hello) else each)
         for number, each in enumerate(openings)
     )
-    python = sys.executable if vantage.kind == "operator" else "python3"
-    limit = _PLAIN if goal.path else raw.KEPT
-    return tuple(raw.command(python, address, goal.port, tries, seconds=seconds, limit=limit))
+    return Wanted(goal, tries, _PLAIN if goal.path else raw.KEPT)
 
 
 def _tried(number: int, each: Raw, opening: Hello | bytes) -> Tried:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from probes.model.reach import Attempt, Result, Tone, Way
 from probes.reach import curl
 from probes.reach.http import Exchange, Verdict, Version, judge, may_go_on
+from probes.reach.outward import from_each
 from probes.reach.request import Request
 from probes.reach.sending import Contexts, contexts, in_vain
 from probes.reach.volley import Shot, volley
@@ -38,16 +39,10 @@ async def fetch(
     vantages: Sequence[Vantage], urls: Sequence[str], report: Report, *, attempts: int, seconds: float
 ) -> None:
     """Ask for every URL from every vantage, ``attempts`` times by each version; ``report`` gets each as it is known."""
-    room = asyncio.Semaphore(_VANTAGES)
     trusted = contexts(vantages)
-
-    async def ask(vantage: Vantage) -> None:
-        async with room:
-            await _from_one(vantage, urls, report, attempts, seconds, trusted)
-
-    async with asyncio.TaskGroup() as tasks:
-        for vantage in vantages:
-            tasks.create_task(ask(vantage))
+    await from_each(
+        vantages, lambda vantage: _from_one(vantage, urls, report, attempts, seconds, trusted), at_once=_VANTAGES
+    )
 
 
 async def _from_one(

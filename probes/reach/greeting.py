@@ -14,6 +14,7 @@ from probes.model.reach import Attempt, Result, Tone, Way
 from probes.model.text import clean
 from probes.reach import sshd
 from probes.reach.naming import looked_up
+from probes.reach.outward import from_each
 from probes.reach.sshd import Verdict
 from probes.reach.volley import Shot, volley
 from probes.transports.base import TransportError
@@ -59,15 +60,7 @@ async def greet(
     vantages: Sequence[Vantage], servers: Sequence[Server], report: Report, *, attempts: int, seconds: float
 ) -> None:
     """Greet every server ``attempts`` times from every vantage, and ask once for its host keys."""
-    room = asyncio.Semaphore(_VANTAGES)
-
-    async def ask(vantage: Vantage) -> None:
-        async with room:
-            await _from_one(vantage, servers, report, attempts, seconds)
-
-    async with asyncio.TaskGroup() as tasks:
-        for vantage in vantages:
-            tasks.create_task(ask(vantage))
+    await from_each(vantages, lambda vantage: _from_one(vantage, servers, report, attempts, seconds), at_once=_VANTAGES)
 
 
 async def _from_one(vantage: Vantage, servers: Sequence[Server], report: Report, attempts: int, seconds: float) -> None:

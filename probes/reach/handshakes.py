@@ -1,21 +1,17 @@
 """TLS handshakes from every vantage to every server, as far as its certificates."""
 
-import asyncio
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from probes.model.reach import Attempt, Result, Way
-from probes.reach import raw, tls
-from probes.reach.experiment import Goal
+from probes.reach import tls
+from probes.reach.exchanging import Goal, Wanted, exchanged
 from probes.reach.hello import Flight, Hello
-from probes.reach.outward import answers_of, ways_of
+from probes.reach.outward import from_each
 from probes.reach.raw import Exchanged, Raw, Try
 from probes.reach.tls import Certificate, Verdict
-from probes.reach.volley import Shot
-from probes.transports.base import TransportError
 from probes.vantage import Vantage
 
 TARGETS: Final = 24
@@ -28,43 +24,20 @@ async def handshakes(
     vantages: Sequence[Vantage], goals: Sequence[Goal], report: Callable[[Result], None], *, tries: int, seconds: float
 ) -> None:
     """Begin ``tries`` handshakes with every server from every vantage; ``report`` gets each server as it is known."""
-    room = asyncio.Semaphore(_VANTAGES)
 
     async def send(vantage: Vantage) -> None:
-        async with room:
-            await _from_one(vantage, goals, report, tries, seconds)
+        # The last handshake believes anything, to show what is not believed: it is never finished either.
+        hellos = [[Hello(goal.host, verify=n < tries) for n in range(tries + 1)] for goal in goals]
+        wanted = [_wanted(goal, each) for goal, each in zip(goals, hellos, strict=True)]
+        found = await exchanged(vantage, wanted, seconds=seconds, at_once=_AT_ONCE)
+        for goal, each, (way, came) in zip(goals, hellos, found, strict=True):
+            report(_result(vantage, goal, way, came, each))
 
-    async with asyncio.TaskGroup() as tasks:
-        for vantage in vantages:
-            tasks.create_task(send(vantage))
+    await from_each(vantages, send, at_once=_VANTAGES)
 
 
-async def _from_one(
-    vantage: Vantage, goals: Sequence[Goal], report: Callable[[Result], None], tries: int, seconds: float
-) -> None:
-    named = {str(number): goal for number, goal in enumerate(goals)}
-    ways: dict[str, Way] = {key: Way() for key in named}
-    # The last handshake believes anything, to show what is not believed: it is never finished either.
-    hellos = {key: [Hello(goal.host, verify=n < tries) for n in range(tries + 1)] for key, goal in named.items()}
-    try:
-        ways = await ways_of(vantage, {key: goal.host for key, goal in named.items()})
-        python = sys.executable if vantage.kind == "operator" else "python3"
-        shots = []
-        for key, goal in named.items():
-            wanted = tuple(Try(0, number * _APART, each.sent) for number, each in enumerate(hellos[key]))
-            if address := ways[key].address:
-                argv = raw.command(python, address, goal.port, wanted, seconds=seconds, limit=raw.KEPT)
-                shots.append(Shot(key, tuple(argv)))
-        limit = seconds + _APART * tries + 2
-        answers = await answers_of(vantage, shots, limit, at_once=_AT_ONCE) if shots else {}
-        found = {
-            key: raw.parse(answers[key]) if key in answers else Exchanged(unable=ways[key].reason or "no answer came")
-            for key in named
-        }
-    except TransportError as error:
-        found = {key: Exchanged(unable=str(error)) for key in named}
-    for key, goal in named.items():
-        report(_result(vantage, goal, ways[key], found[key], hellos[key]))
+def _wanted(goal: Goal, hellos: Sequence[Hello]) -> Wanted:
+    return Wanted(goal, tuple(Try(0, number * _APART, each.sent) for number, each in enumerate(hellos)))
 
 
 def _result(vantage: Vantage, goal: Goal, way: Way, found: Exchanged, hellos: Sequence[Hello]) -> Result:

@@ -1,6 +1,7 @@
-"""A vantage's answers: volleys of any length taken together, and its ways out to several targets."""
+"""All vantages side by side; one's answers, volleys of any length taken together; its ways out to several targets."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -11,6 +12,19 @@ from probes.reach.volley import AT_ONCE, MOST, Shot, volley
 from probes.vantage import Vantage
 
 _ASK_SECONDS: Final = 5.0
+
+
+async def from_each(vantages: Iterable[Vantage], send: Callable[[Vantage], Awaitable[None]], *, at_once: int) -> None:
+    """Send from every vantage, ``at_once`` of them side by side; cancelling this ends all that runs."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(vantage: Vantage) -> None:
+        async with room:
+            await send(vantage)
+
+    async with asyncio.TaskGroup() as tasks:
+        for vantage in vantages:
+            tasks.create_task(one(vantage))
 
 
 async def answers_of(

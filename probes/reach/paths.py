@@ -1,6 +1,5 @@
 """Path MTU between places: every vantage searches towards its targets, all side by side."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -10,7 +9,7 @@ import msgspec
 from probes.model.reach import Direction, Result, Sizes, Tone, Way
 from probes.reach import echo, oneway
 from probes.reach.echo import Echo
-from probes.reach.outward import answers_of, ways_of
+from probes.reach.outward import answers_of, from_each, ways_of
 from probes.reach.pairs import Plan, Report, Target
 from probes.reach.pmtu import ROUNDS, SMALL, PathMtu, judge, wanted
 from probes.reach.sounding import attempt
@@ -28,15 +27,7 @@ async def search(plan: Plan, report: Report, *, packets: int = echo.PACKETS) -> 
 
     ``packets``: of each size, 2 at the least.
     """
-    room = asyncio.Semaphore(_VANTAGES)
-
-    async def send(vantage: Vantage, targets: Sequence[Target]) -> None:
-        async with room:
-            await _from_one(vantage, targets, report, packets)
-
-    async with asyncio.TaskGroup() as tasks:
-        for vantage, targets in plan.items():
-            tasks.create_task(send(vantage, targets))
+    await from_each(plan, lambda vantage: _from_one(vantage, plan[vantage], report, packets), at_once=_VANTAGES)
 
 
 async def _from_one(vantage: Vantage, targets: Sequence[Target], report: Report, packets: int) -> None:

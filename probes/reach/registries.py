@@ -11,6 +11,7 @@ from probes.model.reach import Attempt, Result, Tone, Way
 from probes.model.text import clean
 from probes.reach import registry
 from probes.reach.http import FULL, Exchange
+from probes.reach.outward import from_each
 from probes.reach.registry import Image, Layer, Verdict
 from probes.reach.request import Answer, Request
 from probes.reach.sending import Contexts, contexts, send
@@ -66,20 +67,16 @@ async def ask_registries(
     vantages: Sequence[Vantage], images: Sequence[Image], report: Report, *, attempts: int, seconds: float
 ) -> None:
     """Ask for every image from every vantage ``attempts`` times; ``seconds``: of one request."""
-    room = asyncio.Semaphore(_VANTAGES)
     trusted = contexts(vantages)
     layers = _Layers()
 
     async def ask(vantage: Vantage) -> None:
-        async with room:
-            asked = _Asked(vantage, trusted, seconds, layers)
-            await asked.rounds(images, attempts)
-            for image in images:
-                report(asked.result(image))
+        asked = _Asked(vantage, trusted, seconds, layers)
+        await asked.rounds(images, attempts)
+        for image in images:
+            report(asked.result(image))
 
-    async with asyncio.TaskGroup() as tasks:
-        for vantage in vantages:
-            tasks.create_task(ask(vantage))
+    await from_each(vantages, ask, at_once=_VANTAGES)
 
 
 class _Layers:

@@ -1,6 +1,5 @@
 """Pings of two sizes from every vantage to its targets, all side by side."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 from probes.model.reach import Attempt, Result, Way
 from probes.reach import echo
 from probes.reach.echo import Echo
-from probes.reach.outward import answers_of, ways_of
+from probes.reach.outward import answers_of, from_each, ways_of
 from probes.reach.pairs import Plan, Report, Target
 from probes.reach.ping import EACH, SMALL, Sounding, judge, together
 from probes.reach.volley import Shot
@@ -25,15 +24,7 @@ async def sound(plan: Plan, report: Report, *, probe: str, packets: int) -> None
 
     ``probe``: what the results are called, ``ping`` or ``mesh``. ``packets``: of each of the two sizes.
     """
-    room = asyncio.Semaphore(_VANTAGES)
-
-    async def send(vantage: Vantage, targets: Sequence[Target]) -> None:
-        async with room:
-            await _from_one(vantage, targets, report, probe, packets)
-
-    async with asyncio.TaskGroup() as tasks:
-        for vantage, targets in plan.items():
-            tasks.create_task(send(vantage, targets))
+    await from_each(plan, lambda vantage: _from_one(vantage, plan[vantage], report, probe, packets), at_once=_VANTAGES)
 
 
 async def _from_one(vantage: Vantage, targets: Sequence[Target], report: Report, probe: str, packets: int) -> None:

@@ -36,6 +36,12 @@ def _excerpt(each: Result) -> str:
     return f"{each.said}; {each.reason}" if each.reason else each.said
 
 
+def above(lost: Iterable[Result]) -> str:
+    """Say from which size on packets are lost, where one was searched for: `` above 1400 bytes``; else nothing."""
+    sizes = [each.sizes.mtu for each in lost if each.probe == "pmtu" and each.sizes is not None and each.sizes.mtu]
+    return f" above {min(sizes)} bytes" if sizes else ""
+
+
 def judge_crossing(probed: Sequence[Result], cut_off: Iterable[str], snapshot: Snapshot) -> Iterator[Finding]:
     """Judge probes between nodes and between pods; ``cut_off``: nodes whose own state breaks the overlay."""
     for kinds in ({"pmtu"}, {"mesh", "ping"}):
@@ -166,14 +172,12 @@ def _tight(tight: Sequence[Result]) -> Finding:
 
 
 def _underlay_hole(silent: Sequence[Result]) -> Finding:
-    sizes = sorted({_mtu(each) for each in silent if each.probe == "pmtu"})
-    above = f" above {sizes[0]} bytes" if sizes else ""
     return Finding(
         "underlay-mtu-blackhole",
         Severity.CRITICAL,
         OVERLAY,
-        f"packets between nodes vanish{above} without a word, {_between(silent)}: a port or a switch carries less than "
-        "the nodes' devices believe",
+        f"packets between nodes vanish{above(silent)} without a word, {_between(silent)}: a port or a switch carries "
+        "less than the nodes' devices believe",
         evidence_of(silent),
         "a ping as long as the device takes comes back with DF set (ping -M do)",
         about=_about(silent),
@@ -181,14 +185,12 @@ def _underlay_hole(silent: Sequence[Result]) -> Finding:
 
 
 def _overlay_hole(holes: Sequence[Result]) -> Finding:
-    sizes = sorted({_mtu(each) for each in holes if each.probe == "pmtu"})
-    above = f" above {sizes[0]} bytes" if sizes else ""
     return Finding(
         "overlay-mtu-blackhole",
         Severity.CRITICAL,
         OVERLAY,
-        f"large packets between pods vanish{above} without a word, {_between(holes)}: the devices on their way do not "
-        "agree on a size",
+        f"large packets between pods vanish{above(holes)} without a word, {_between(holes)}: the devices on their way "
+        "do not agree on a size",
         evidence_of(holes),
         "a ping as long as the pod's device takes comes back from a pod of the other node",
         about=_about(holes),

@@ -5,7 +5,7 @@ from typing import Final
 
 from probes.model.flux import ObjectRef
 from probes.model.reach import Result, percentile
-from probes.rules.crossing import evidence_of
+from probes.rules.crossing import above, evidence_of
 from probes.rules.facts import MOST_EVIDENCE, listed, node_ref
 from probes.rules.finding import Finding, Severity
 from probes.rules.images import EGRESS
@@ -59,8 +59,6 @@ def _blackholes(inside: Sequence[Result]) -> Iterator[Finding]:
     found = [*silent, *stalled]
     if not found:
         return
-    sizes = sorted({each.sizes.mtu for each in silent if each.sizes is not None and each.sizes.mtu})
-    above = f" above {sizes[0]} bytes" if sizes else " of full size"
     ways = {each.direction for each in found} - {"both"}
     way = f", on the way {' and '.join(sorted(ways))}" if ways else ""
     hops = sorted({each.way.gateway for each in found if each.way.gateway})
@@ -69,8 +67,8 @@ def _blackholes(inside: Sequence[Result]) -> Iterator[Finding]:
         "egress-mtu-blackhole",
         Severity.CRITICAL,
         _subject(found, [each for each in inside if each.probe in {"pmtu", "tcp"}]),
-        f"packets{above} to {_to(found)} vanish without a word{way}, from {_from(found)}: connections open and stall "
-        "once full-size segments flow",
+        f"packets{above(silent) or ' of full size'} to {_to(found)} vanish without a word{way}, from {_from(found)}: "
+        "connections open and stall once full-size segments flow",
         evidence_of(found),
         "a connection in segments of 1200 bytes stalls just the same (underlay probe tcp)",
         detail=f"TLS certificates, git packs and image layers are the first full-size segments.{beyond}",

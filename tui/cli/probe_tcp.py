@@ -5,7 +5,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from probes.model.reach import Result, percentile
-from probes.reach.experiment import TARGETS, Goal, experiment
+from probes.reach.exchanging import Goal
+from probes.reach.experiment import TARGETS, experiment
 from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.ground import Ground
@@ -20,7 +21,7 @@ _PORTS: Final = {"https": 443, "http": 80}
 
 async def run(arguments: Arguments, ground: Ground) -> int:
     """Try, print, and return the verdict as exit status."""
-    goals = goals_of(arguments, ground)
+    goals = goals_of(arguments, ground, TARGETS)
     vantages = ground.offered.vantages
 
     def send(report: Report) -> Awaitable[None]:
@@ -32,13 +33,16 @@ async def run(arguments: Arguments, ground: Ground) -> int:
     return await publish(arguments, ground, found, lambda paper: render(found, ground, paper))
 
 
-def goals_of(arguments: Arguments, ground: Ground) -> list[Goal]:
-    """Take the targets named, ``HOST``, ``HOST:PORT`` or a URL; else the hosts of the Flux sources."""
-    named = arguments.targets or list(dict.fromkeys(flux_hosts(ground.snapshot)))[:TARGETS]
+def goals_of(arguments: Arguments, ground: Ground, most: int) -> list[Goal]:
+    """Take the targets named, ``HOST``, ``HOST:PORT`` or a URL; else the hosts of the Flux sources, ``most`` of them.
+
+    Raises PlaceError.
+    """
+    named = arguments.targets or list(dict.fromkeys(flux_hosts(ground.snapshot)))[:most]
     if not named:
         raise PlaceError("there is nobody to connect to: no Flux source names a host, so give HOST or HOST:PORT")
-    if len(named) > TARGETS:
-        raise PlaceError(f"{len(named)} targets are too many for one run: give at most {TARGETS}")
+    if len(named) > most:
+        raise PlaceError(f"{len(named)} targets are too many for one run: give at most {most}")
     return [goal(each) for each in named]
 
 

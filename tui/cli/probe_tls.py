@@ -8,19 +8,14 @@ from tui.cli.arguments import Arguments
 from tui.cli.grid import Cell, Paper, grid, wrap
 from tui.cli.ground import Ground
 from tui.cli.place import PlaceError
-from tui.cli.probe import Report, collected, flux_hosts, milliseconds, reasons
+from tui.cli.probe import Report, collected, milliseconds, reasons
 from tui.cli.probe_findings import publish
-from tui.cli.probe_tcp import CONNECTION_SECONDS, goal
+from tui.cli.probe_tcp import CONNECTION_SECONDS, goals_of
 
 
 async def run(arguments: Arguments, ground: Ground) -> int:
     """Ask for certificates, print, and return the verdict as exit status."""
-    named = arguments.targets or list(dict.fromkeys(flux_hosts(ground.snapshot)))[:TARGETS]
-    if not named:
-        raise PlaceError("there is nobody to ask: no Flux source names a host, so give HOST or HOST:PORT")
-    if len(named) > TARGETS:
-        raise PlaceError(f"{len(named)} targets are too many for one run: give at most {TARGETS}")
-    goals = [goal(each) for each in named]
+    goals = goals_of(arguments, ground, TARGETS)
     if plain := [each for each in goals if each.path]:
         raise PlaceError(f"http://{plain[0].name} shows no certificates: give HOST, HOST:PORT or https://HOST")
     vantages = ground.offered.vantages

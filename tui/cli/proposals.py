@@ -9,8 +9,9 @@ from probes.model.reach import Result
 from probes.reach import artifact
 from probes.reach.asking import ask
 from probes.reach.cloning import REPOSITORIES, Repository, fetch_repositories
+from probes.reach.exchanging import Goal
 from probes.reach.experiment import TARGETS as TCP_TARGETS
-from probes.reach.experiment import Goal, experiment
+from probes.reach.experiment import experiment
 from probes.reach.fetch import TARGETS, fetch
 from probes.reach.greeting import greet
 from probes.reach.handshakes import TARGETS as TLS_TARGETS
