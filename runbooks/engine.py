@@ -6,7 +6,7 @@ Fail-stop: whatever goes wrong, nothing that comes after it is begun. What it wr
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from runbooks.conflicts import conflicts
 from runbooks.desk import Desk, Interrupt, Stopped
 from runbooks.events import AnyEvent, Ask, Driver, End, LockHeld, RunEnded, RunStarted, StepEnded
 from runbooks.eyes import Eyes
+from runbooks.gates import words
 from runbooks.journal import Based, Journal, JournalError, Progress
 from runbooks.lock import TTL, Lock, LockLost, LockRefused
 from runbooks.plan import Plan, PlannedStep
@@ -34,6 +35,8 @@ from runbooks.writers.hands import ON_NODES, Hands
 from runbooks.writers.node import NodeRefused
 
 _READY: Final = 15.0
+_TOLD: Final = 3
+"""Conditions that were excused, and are named at the end."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -85,6 +88,7 @@ class Engine:
         self._hands = Hands(self._api, cluster.wires.api, self._transport, self.plan.run, odd_pods=self._eyes.odd_pods)
         self._baseline: dict[str, Stood] = dict(self.plan.baseline) | dict(progress.baseline or {})
         self._ended = dict(progress.ended)
+        self._excused = dict(progress.excused)
         self._touched = {self._step(each).node for each in progress.intended} - {""}
 
     @property
@@ -209,6 +213,9 @@ class Engine:
         stood = await self._eyes.reach(list(probing.values())) if probing else {}
         self._baseline |= stood
         self._desk.write(Based(self._desk.clock(), stood))
+        for key, found in stood.items():
+            if found.state != "held":
+                self._desk.say("", f"no better before the run, and so excused: {words(probing[key])}: {found.seen}")
 
     async def _steps(self) -> None:
         waiting = Waiting(
@@ -226,7 +233,7 @@ class Engine:
             if step.node and isinstance(step.action, ON_NODES):
                 self._touched.add(step.node)
             try:
-                await stepping.take(
+                self._excused[step.id] = await stepping.take(
                     number, step, self._progress.intended.get(step.id), happened=step.id in self._progress.happened
                 )
             except Stopped as stopped:
@@ -274,7 +281,8 @@ class Engine:
         outages = str(self._eyes.outages)
         match end:
             case "completed":
-                return f"All {total} steps are behind us; {outages} during the run."
+                all_steps = "Its one step is" if total == 1 else f"All {total} steps are"
+                return f"{all_steps} behind us{_still(self._excused)}; {outages} during the run."
             case "refused":
                 return f"{text}."
             case _:
@@ -296,3 +304,10 @@ class Engine:
 
     async def _transport(self, name: str) -> Transport:
         return await self._cluster.wires.transport(name, self._cluster.snapshot.nodes.get(name))
+
+
+def _still(excused: Mapping[str, tuple[str, ...]]) -> str:
+    """Say what gates let pass because it was no better before the run; empty where it is nothing."""
+    said = list(dict.fromkeys(each for words in excused.values() for each in words))
+    more = f" and {len(said) - _TOLD} more" if len(said) > _TOLD else ""
+    return f"; no better than before the run: {'; '.join(said[:_TOLD])}{more}" if said else ""

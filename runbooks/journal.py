@@ -13,7 +13,7 @@ from typing import Final, Self
 import msgspec
 
 from probes.model.text import clean
-from runbooks.events import Answer, AnyEvent, Ask, End, Outcome, RunEnded, StepEnded, StepHappened
+from runbooks.events import Answer, AnyEvent, Ask, End, GateSeen, Outcome, RunEnded, StepEnded, StepHappened
 from runbooks.plan import Plan
 from runbooks.sight import Mark, Stood
 
@@ -87,6 +87,8 @@ class Progress(msgspec.Struct, frozen=True):
     happened: frozenset[str] = frozenset()
     ended: Mapping[str, Outcome] = {}
     baseline: Mapping[str, Stood] | None = None
+    excused: Mapping[str, tuple[str, ...]] = {}
+    """By step, in words: what its gate let pass because it was no better before the run."""
     end: End | None = None
     """How it ended last; None: it did not end, its process did."""
     text: str = ""
@@ -107,6 +109,7 @@ def progress(records: Iterable[AnyRecord]) -> Progress:
     happened: set[str] = set()
     ended: dict[str, Outcome] = {}
     baseline: Mapping[str, Stood] | None = None
+    excused: dict[str, tuple[str, ...]] = {}
     end: End | None = None
     text = ""
     for record in records:
@@ -117,6 +120,8 @@ def progress(records: Iterable[AnyRecord]) -> Progress:
                 intended[record.step] = record
             case Resumed():
                 end, text = None, ""
+            case Told(event=GateSeen(step=step, conditions=conditions, before=False)):
+                excused[step] = tuple(each.text for each in conditions if each.state == "excused")
             case Told(event=StepHappened(step=step)):
                 happened.add(step)
             case Told(event=StepEnded(step=step, outcome=outcome)) if outcome != "failed":
@@ -124,7 +129,17 @@ def progress(records: Iterable[AnyRecord]) -> Progress:
             case Told(event=RunEnded(end=how, text=said)):
                 end, text = how, said
     return Progress(
-        first.plan, first.who, first.at, records[-1].at, intended, frozenset(happened), ended, baseline, end, text
+        plan=first.plan,
+        who=first.who,
+        began=first.at,
+        touched=records[-1].at,
+        intended=intended,
+        happened=frozenset(happened),
+        ended=ended,
+        baseline=baseline,
+        excused={step: said for step, said in excused.items() if said},
+        end=end,
+        text=text,
     )
 
 

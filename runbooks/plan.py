@@ -72,6 +72,8 @@ class Left(msgspec.Struct, frozen=True):
     finding: str
     """``CODE SUBJECT``."""
     reason: str
+    cause: str = ""
+    """``CODE SUBJECT`` of what explains it and is to be cleared, with which it should go; empty: it stays."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -148,7 +150,7 @@ def plan(
         parameters=plain(values),
         steps=steps,
         clears=cleared,
-        leaves=_leaves(runbook, everything, cleared),
+        leaves=_leaves(runbook, diagnosis.findings, cleared),
         consents=consents(restarted, diagnosis),
         warnings=(*reordered(runbook, values, given, diagnosis, found), *warnings(restarted, touched, diagnosis)),
         baseline=_baseline(steps, diagnosis),
@@ -344,15 +346,25 @@ def _usual_effect(action: AnyAction) -> str:
             return ""
 
 
-def _leaves(runbook: Runbook, everything: list[Finding], cleared: tuple[str, ...]) -> tuple[Left, ...]:
-    left = []
-    for each in everything:
-        key = finding_key(each)
+def _leaves(runbook: Runbook, findings: tuple[Finding, ...], cleared: tuple[str, ...]) -> tuple[Left, ...]:
+    """Say of what is found and not cleared why it stays, or that what explains it is cleared."""
+    left: dict[str, Left] = {}
+
+    def walk(found: Finding, cause: str) -> None:
+        key = finding_key(found)
         if key in cleared:
-            continue
-        said = runbook.leaves.get(each.code, "")
-        left.append(Left(key, said or "nothing in this run is meant to clear it"))
-    return tuple(dict.fromkeys(left))
+            cause = key
+        elif key not in left or left[key].cause:
+            said = runbook.leaves.get(found.code, "")
+            explained = "" if said else cause
+            why = f"explained by {explained}" if explained else "nothing in this run is meant to clear it"
+            left[key] = Left(key, said or why, explained)
+        for symptom in found.symptoms:
+            walk(symptom, cause)
+
+    for each in findings:
+        walk(each, "")
+    return tuple(left.values())
 
 
 def _baseline(steps: tuple[PlannedStep, ...], diagnosis: Diagnosis) -> dict[str, Stood]:

@@ -46,7 +46,8 @@ def _intent(plan: Plan) -> Iterator[str]:
         yield from (f"   - `{line}`" for line in step.by_hand)
     for title, entries in (
         ("To be cleared", plan.clears),
-        ("Not to be cleared", tuple(f"{left.finding}: {left.reason}" for left in plan.leaves)),
+        ("To go with that", tuple(f"{left.finding}: {left.reason}" for left in plan.leaves if left.cause)),
+        ("Not to be cleared", tuple(f"{left.finding}: {left.reason}" for left in plan.leaves if not left.cause)),
         ("Agreed to", plan.consents),
     ):
         if entries:
@@ -70,7 +71,8 @@ def _lines(record: AnyRecord, names: dict[str, str], states: dict[tuple[str, str
             for each in conditions:
                 if states.get((step, each.text)) != each.state:
                     states[step, each.text] = each.state
-                    yield f"{names.get(step, 'run')}: {_MARKS[each.state]} {each.text}: {each.seen}"
+                    said = "excused, no better before the run: " if each.state == "excused" else ""
+                    yield f"{names.get(step, 'run')}: {_MARKS[each.state]} {each.text}: {said}{each.seen}"
         case Opened(who=who):
             yield f"the plan was written down for {who}"
         case Resumed(who=who):

@@ -47,25 +47,28 @@ class Stepping:
         self._waiting = waiting
         self._patience = patience
 
-    async def take(self, number: int, step: PlannedStep, intended: Intended | None, *, happened: bool) -> None:
-        """Take a step to its end; raises Stopped where the run must not go on."""
+    async def take(
+        self, number: int, step: PlannedStep, intended: Intended | None, *, happened: bool
+    ) -> tuple[str, ...]:
+        """Take a step to its end; raises Stopped where the run must not go on. Gives what its gate excused."""
         desk = self._desk
         desk.tell(StepBegun(desk.clock(), step.id, number, resumed=intended is not None))
         if intended is None:
             if why := await self._not_needed(step):
                 self._end(step, "not-needed", why)
-                return
+                return ()
             overridden = not await self._waiting.begin(step) if step.before else False
             answer = await self._confirm(step)
             if answer.choice == "skip":
                 self._end(step, "skipped", answer.reason)
-                return
+                return ()
         else:
             overridden = False
         outcome, since, mark = await self._act(step, intended, happened=happened)
-        if not await self._waiting.end(step, since, mark):
-            overridden = True
-        self._end(step, "overridden" if overridden else outcome)
+        opened, excused = await self._waiting.end(step, since, mark)
+        why = f"excused, for it was no better before the run: {'; '.join(excused)}" if excused else ""
+        self._end(step, outcome if opened and not overridden else "overridden", why)
+        return excused
 
     def _end(self, step: PlannedStep, outcome: Outcome, reason: str = "") -> None:
         self._desk.tell(StepEnded(self._desk.clock(), step.id, outcome, reason))

@@ -58,11 +58,15 @@ class Waiting:
         gate = Gate(step.before, timeout=_BEFORE)
         return await self._wait(_Looking(gate, step.id, step.node, self._desk.clock(), Mark(), before=True))
 
-    async def end(self, step: PlannedStep, since: float, mark: Mark) -> bool:
-        """Wait until a step's gate has held for its soak; False where the operator decided to go on without."""
+    async def end(self, step: PlannedStep, since: float, mark: Mark) -> tuple[bool, tuple[str, ...]]:
+        """Wait until a step's gate has held for its soak; False where the operator decided to go on without.
+
+        Besides gives, in words, what was excused when it opened: what does not hold, or nobody can tell, as before.
+        """
         if step.gate is None:
-            return True
-        return await self._wait(_Looking(step.gate, step.id, step.node, since, mark))
+            return True, ()
+        gate = _Looking(step.gate, step.id, step.node, since, mark)
+        return await self._wait(gate), gate.excused
 
     async def _wait(self, gate: "_Looking") -> bool:
         clock = time.monotonic
@@ -73,6 +77,7 @@ class Waiting:
             states = self._judge(gate, sight, probed)
             now = clock()
             held = (now if held is None else held) if holds(states) else None
+            gate.excused = tuple(each.text for each in states if each.state == "excused")
             shift = self._desk.clock() - now
             ends = None if held is None else held + gate.gate.soak + shift
             self._desk.tell(GateSeen(self._desk.clock(), gate.step, states, deadline + shift, ends, gate.before))
@@ -148,6 +153,8 @@ class _Looking(msgspec.Struct):
     previous: Mark = Mark()
     reached: Mapping[str, Stood] = {}
     probed_at: float = 0.0
+    excused: tuple[str, ...] = ()
+    """In words, what was excused at the last look."""
     looks: int = 0
 
     def stale_probes(self, now: float) -> bool:

@@ -258,7 +258,7 @@ def _lines(it: Plan) -> Iterator[str]:
         yield from _step(step)
     yield ""
     yield from (f"clears {each}" for each in it.clears)
-    yield from (f"leaves {each.finding}: {each.reason}" for each in it.leaves)
+    yield from (f"{'goes' if each.cause else 'leaves'} {each.finding}: {each.reason}" for each in it.leaves)
 
 
 def _step(step: PlannedStep) -> Iterator[str]:

@@ -18,6 +18,15 @@ def test_the_quick_reading_is_the_strict_one() -> None:
     assert strict.keys() <= RANK.keys()
 
 
+def test_what_touches_only_what_is_broken_comes_first() -> None:
+    """One node is repaired before all are gone through, as the list of runbooks offers them."""
+    assert fixes()["vxlan-link-missing"] == ("restore-vxlan", "k3s-rolling-restart")
+    found = catalog().runbooks
+    for names in fixes().values():
+        everywhere = [any(each.source == "all-nodes" for each in found[name].parameters) for name in names]
+        assert everywhere == sorted(everywhere), names
+
+
 def test_a_finding_names_its_runbooks() -> None:
     """A finding that the catalog repairs names how, wherever it is folded; others name none."""
     world = with_network(healthy(), "samwise", fdb=())

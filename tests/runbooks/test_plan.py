@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
+from probes.model.flux import ObjectRef
 from probes.model.kube import FlannelAnnotations
+from probes.rules.finding import Finding, Severity
 from runbooks.actions import RestartUnit, Run, WriteFile
 from runbooks.facts import Found
 from runbooks.parameters import PlanError
@@ -187,3 +189,20 @@ def test_facts_and_the_runs_name_come_in() -> None:
 def test_a_runs_name_sorts_by_time_and_is_unlike_others() -> None:
     """Its parts are fit for a unit's and a file's name."""
     assert run_name(0.0, 0x7F3A) == "0101-000000-7f3a"
+
+
+def test_what_a_cleared_finding_explains_goes_with_it() -> None:
+    """What it explains is told with its cause; where the runbook says why it stays, or it is found elsewhere, not."""
+
+    def found(code: str, *symptoms: Finding) -> Finding:
+        return Finding(code, Severity.CRITICAL, ObjectRef("Node", "", "samwise"), code, symptoms=symptoms)
+
+    port, stale, clock = found("vxlan-port-not-listening"), found("pod-mtu-stale"), found("uplink-mtu-differs")
+    findings = (found("vxlan-link-missing", port, stale, clock), clock)
+    planned = made(diagnosis=msgspec.structs.replace(diagnosis(), findings=findings))
+    assert planned.clears == ("vxlan-link-missing samwise",)
+    assert [(each.finding.split()[0], each.cause, each.reason[:12]) for each in planned.leaves] == [
+        ("vxlan-port-not-listening", "vxlan-link-missing samwise", "explained by"),
+        ("pod-mtu-stale", "", "running pods"),
+        ("uplink-mtu-differs", "", "nothing in t"),
+    ]

@@ -52,8 +52,22 @@ def plan_text(plan: Plan, paper: Paper) -> Iterator[str]:
     yield from _listed(paper, "NOTE", plan.warnings, "warning")
     for number, step in enumerate(plan.steps, 1):
         yield from ("", *step_text(step, number, len(plan.steps), paper))
+    yield from _listed(paper, "NO BETTER NOW, AND SO EXCUSED", tuple(_excused(plan)), "warning")
     yield from _listed(paper, "CLEARS", plan.clears)
-    yield from _listed(paper, "DOES NOT CLEAR", tuple(f"{each.finding}: {each.reason}" for each in plan.leaves))
+    for title, goes in (("GOES WITH WHAT IT CLEARS", True), ("DOES NOT CLEAR", False)):
+        left = (f"{each.finding}: {each.reason}" for each in plan.leaves if bool(each.cause) is goes)
+        yield from _listed(paper, title, tuple(left))
+
+
+def _excused(plan: Plan) -> Iterator[str]:
+    """Say of what must not get worse what does not hold now; what has to be probed is told as the run begins."""
+    gates = [step.gate for step in plan.steps if step.gate]
+    keep = {each.key: each for gate in gates for each in gate.conditions if not each.absolute}
+    for key, condition in keep.items():
+        stood = plan.baseline.get(key)
+        if stood is not None and stood.state != "held":
+            unknown = "not known: " if stood.state == "unknown" else ""
+            yield f"{words(condition)}: {unknown}{stood.seen}"
 
 
 def step_text(step: PlannedStep, number: int, total: int, paper: Paper) -> Iterator[str]:
@@ -132,4 +146,5 @@ def _said(event: AnyEvent, paper: Paper) -> str:
 
 def _condition(at: str, each: ConditionState, paper: Paper) -> str:
     mark = paper.paint(Cell(paper.symbol(_TONES[each.state]), _TONES[each.state]))
-    return f"{at} {mark} {paper.text(each.text)}: {paper.text(each.seen or each.state)}"
+    said = "excused, no better before the run: " if each.state == "excused" else ""
+    return f"{at} {mark} {paper.text(each.text)}: {said}{paper.text(each.seen or each.state)}"

@@ -6,12 +6,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from probes.model.flux import ObjectRef
-from probes.rules.finding import Diagnosis, Finding
+from probes.rules.finding import Diagnosis
 from runbooks.facts import Found
 from runbooks.parameters import PlanError, read_value, suggested
 from runbooks.plan import Plan, plan
 from runbooks.runbook import Parameter, Runbook
-from runbooks.sight import finding_key
 from tui.wizards.planned import Entered
 
 _OBJECTS: Final = {"object", "objects"}
@@ -127,17 +126,3 @@ def differs(one: Plan | None, other: Plan | None) -> bool:
         other.warnings,
         other.clears,
     )
-
-
-def causes(diagnosis: Diagnosis) -> dict[str, str]:
-    """Tell of each finding that is explained by another which one that is, both as ``CODE SUBJECT``."""
-    found: dict[str, str] = {}
-
-    def note(finding: Finding, root: str) -> None:
-        for symptom in finding.symptoms:
-            found[finding_key(symptom)] = root
-            note(symptom, root)
-
-    for each in diagnosis.findings:
-        note(each, finding_key(each))
-    return found

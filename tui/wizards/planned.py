@@ -1,7 +1,6 @@
 """A plan to review: what it clears and leaves, its parameters, every step with its exact commands and gate. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from runbooks.actions import WriteFile
@@ -40,14 +39,13 @@ def review(
     entered: Sequence[Entered],
     context: str,
     glyphs: Glyphs,
-    explained_by: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Block, ...]:
-    """Write a plan up; ``wrong`` says why there is none, ``explained_by`` which finding is the cause of another."""
+    """Write a plan up; ``wrong`` says why there is none."""
     about = [Paragraph(runbook.title, "header")]
     about += [Paragraph(runbook.about)] if runbook.about else []
     parts: list[tuple[Heading, Sequence[Block]]] = []
     if plan is not None:
-        parts.append((Heading("What it does", _weight(plan)), tuple(_does(plan, context, explained_by, glyphs))))
+        parts.append((Heading("What it does", _weight(plan)), tuple(_does(plan, context, glyphs))))
     if entered:
         parts.append((Heading("Parameters", Span("enter changes one", "muted")), tuple(_parameters(entered, glyphs))))
     if plan is None:
@@ -70,7 +68,7 @@ def _count(plan: Plan) -> str:
     return f"{many} step{'s' if many != 1 else ''}{nodes}, one after another"
 
 
-def _does(plan: Plan, context: str, explained_by: Mapping[str, str], glyphs: Glyphs) -> Iterator[Block]:
+def _does(plan: Plan, context: str, glyphs: Glyphs) -> Iterator[Block]:
     fields = [Field("context", Span(context or "none", "accent"))]
     fields += [Field("server", Span(plan.server, "muted"))] if plan.server else []
     fields += [Field("nodes", Span(", ".join(plan.nodes)))] if plan.nodes else []
@@ -86,12 +84,8 @@ def _does(plan: Plan, context: str, explained_by: Mapping[str, str], glyphs: Gly
     if not plan.clears:
         yield Paragraph("It clears nothing that is found now.", "muted")
     for left in plan.leaves:
-        if (cause := explained_by.get(left.finding)) in plan.clears:
-            said = (Span(left.finding), Span(f": explained by {cause}", "muted"))
-            yield Hanging((Span(" goes with it    ", "muted"),), said)
-            continue
-        said = (Span(left.finding), Span(f": {left.reason}", "muted"))
-        yield Hanging((Span(" does not clear  ", "warning"),), said)
+        lead = Span(" goes with it    ", "muted") if left.cause else Span(" does not clear  ", "warning")
+        yield Hanging((lead,), (Span(left.finding), Span(f": {left.reason}", "muted")))
 
 
 def _parameters(entered: Sequence[Entered], glyphs: Glyphs) -> Iterator[Block]:
@@ -248,7 +242,8 @@ def text(plan: Plan) -> str:
     said += [f"# {name}: {value}" for name, value in plan.parameters.items()]
     said += [f"# consent: {each}" for each in plan.consents] + [f"# warning: {each}" for each in plan.warnings]
     said += [f"# clears: {each}" for each in plan.clears]
-    said += [f"# does not clear: {each.finding}: {each.reason}" for each in plan.leaves]
+    leads = ((f"# {'goes with it' if each.cause else 'does not clear'}", each) for each in plan.leaves)
+    said += [f"{lead}: {each.finding}: {each.reason}" for lead, each in leads]
     for number, step in enumerate(plan.steps, 1):
         said += ["", f"# {number} {step.name}" + (f" on {step.node}" if step.node else "")]
         said += [f"# why: {step.why}"] if step.why else []

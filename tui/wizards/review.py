@@ -20,7 +20,7 @@ from tui.widgets.blocks import Bullet
 from tui.widgets.documentpane import DocumentPane
 from tui.wizards import planned
 from tui.wizards.asking import AskingScreen
-from tui.wizards.drafting import Draft, begin_with, causes, differs
+from tui.wizards.drafting import Draft, begin_with, differs
 from tui.wizards.planned import PARAMETER, READABLE
 
 _BEGIN: Final = "begin"
@@ -123,15 +123,8 @@ class ReviewScreen(AskingScreen):
         draft, glyphs = self._draft, self.app.glyphs
         is_reading = self._found is None
         wrong = "reading what it goes by" if is_reading and draft.plan is not None else draft.wrong
-        blocks = planned.review(
-            self._runbook,
-            None if is_reading else draft.plan,
-            wrong,
-            draft.entered,
-            self.context,
-            glyphs,
-            causes(self.app.diagnosis),
-        )
+        plan = None if is_reading else draft.plan
+        blocks = planned.review(self._runbook, plan, wrong, draft.entered, self.context, glyphs)
         unread = (Bullet(status("unknown", glyphs), f"not read: {self._unread}"),) if self._unread else ()
         self._pane.set_document((*unread, *blocks), self.app.clock())
         self._say()
