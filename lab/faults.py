@@ -80,6 +80,13 @@ def _restarted(world: World, section: Section, now: float) -> None:
         machine.overlay.subnet_env.written_at = machine.unit.started_at + 7
 
 
+def _upgraded(world: World, section: Section, now: float) -> None:
+    """Another build of k3s took the place of the one before: it unpacks itself when it first runs."""
+    machine, at = _machine(world, section), now + section.offset("at")
+    for link in ("current", "previous"):
+        machine.files[f"/var/lib/rancher/k3s/data/{link}"] = File("", at)
+
+
 def _recreate_pod(world: World, section: Section, now: float) -> None:
     """Make a pod anew, with the MTU that subnet.env names now."""
     namespace, name = section.text("namespace"), section.text("name")
@@ -139,6 +146,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "copy-subnet-env": _copy_subnet_env,
     "lose-subnet-env": _lose_subnet_env,
     "restarted": _restarted,
+    "upgraded": _upgraded,
     "recreate-pod": _recreate_pod,
     "count": _count,
     "drop-peer": _drop_peer,

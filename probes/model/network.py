@@ -161,6 +161,8 @@ class Host(msgspec.Struct, frozen=True):
     boot_id: str = ""
     user: str = ""
     """Whom we are logged in as."""
+    k3s_changed_at: float | None = None
+    """When a build of k3s that runs there took the place of another one; None: not known, or there was no other."""
 
 
 class Conntrack(msgspec.Struct, frozen=True):

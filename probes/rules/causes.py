@@ -227,6 +227,8 @@ EDGES: Final[tuple[Edge, ...]] = (
     *_edges(("unit-not-active", "unit-starting", "unit-flapping", "node-unreachable"), ("api-unreachable",), _api),
     *_edges(("pod-cidr-missing",), ("flannel-annotation-missing", "subnet-env-missing", *_DEVICE), _here),
     *_edges(_DEVICE, ("k3s-keeps-no-device",), _here),
+    *_edges(("unit-not-active", "unit-starting", "vxlan-underlay-down"), ("k3s-version-changed",), _here),
+    *_edges((*_DEVICE, "vxlan-peerless", "subnet-env-missing", *_LEGS), ("k3s-version-changed",), _here),
     *_edges(("vxlan-underlay-down", *_DEVICE), ("vxlan-port-not-listening", "vxlan-peerless", *_LEGS), _here),
     *_edges(("vxlan-underlay-down",), _DEVICE, _here),
     *_edges(("vxlan-port-wrong",), ("vxlan-port-not-listening",), _here),

@@ -15,6 +15,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
         "etcd-not-voter",
         "etcd-quorum",
         "k3s-version-skew",
+        "k3s-version-changed",
     ),
     "flannel": (
         "flannel-backend-differs",

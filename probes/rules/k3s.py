@@ -7,6 +7,7 @@ from typing import Final
 
 from probes.model.flux import ObjectRef
 from probes.model.kube import Lease, Node
+from probes.model.peers import UNKNOWN
 from probes.model.snapshot import KUBE, Snapshot
 from probes.rules.facts import MOST_EVIDENCE, SLOW_START, NodeFacts, listed, node_ref
 from probes.rules.finding import Evidence, Finding, NodeView, Severity
@@ -29,6 +30,8 @@ _ALL_NEEDED: Final = 2
 """Members of etcd of which none may be lost."""
 _SERVERS: Final = frozenset({"control-plane", "master", "etcd"})
 """Roles of which a server has one."""
+CHANGE: Final = 86400.0
+"""Seconds after a change of k3s in which what is found on its node may well have begun with it."""
 _VERSION: Final = re.compile(r"v?1\.(\d{1,3})\.(\d{1,3})")
 
 
@@ -38,6 +41,7 @@ def judge_k3s(facts: NodeFacts) -> Iterator[Finding]:
     if facts.node is not None:
         yield from _judge_conditions(facts, facts.node)
     yield from _judge_version(facts)
+    yield from _judge_change(facts)
     table = facts.network.conntrack if facts.network else None
     if table is not None and table.maximum and table.count >= _FULL * table.maximum:
         yield facts.finding(
@@ -135,6 +139,34 @@ def _judge_version(facts: NodeFacts) -> Iterator[Finding]:
             facts.told(f"kubeletVersion {facts.row.version}"),
             refutes="journalctl shows no 'external interface  not found, retrying in 30s'",
         )
+
+
+def _judge_change(facts: NodeFacts) -> Iterator[Finding]:
+    """Say of a node on which something of k3s or flannel is amiss that its k3s was changed of late."""
+    host, seen_at = facts.network.host if facts.network else None, facts.row.seen_at
+    if host is None or host.k3s_changed_at is None or seen_at is None or not _ails(facts):
+        return
+    since = seen_at - host.k3s_changed_at
+    if 0 <= since <= CHANGE:
+        version = facts.row.version or "of a version that it does not tell"
+        yield facts.finding(
+            "k3s-version-changed",
+            Severity.NOTE,
+            f"k3s {version} replaced another build {age_text(since)} ago: likely this began with it",
+            facts.seen(
+                "stat /var/lib/rancher/k3s/data/current /var/lib/rancher/k3s/data/previous",
+                f"current was linked {age_text(since)} ago, and there is a previous",
+            ),
+            refutes="journalctl -u k3s or k3s-agent shows the trouble before the new version's first start",
+        )
+
+
+def _ails(facts: NodeFacts) -> bool:
+    """Tell whether something is amiss that k3s or flannel makes when it starts."""
+    row = facts.row
+    stopped = row.unit is not None and row.unit.active_state not in {"", "active", "reloading"}
+    lacks = row.overlay_state in {"missing", "down"} or row.subnet_env_state == "missing"
+    return stopped or lacks or any(peer.status != UNKNOWN for peer in facts.peers.broken)
 
 
 def same_servers(new: Mapping[str, Node], old: Mapping[str, Node], moved: Iterable[str]) -> bool:

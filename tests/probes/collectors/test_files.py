@@ -120,6 +120,26 @@ def test_host_without_k3s() -> None:
     assert (found.hostname, found.kernel, found.k3s_version, found.user) == ("node-9", "5.10.0", "", "ops")
 
 
+_CURRENT, _PREVIOUS = (f"/var/lib/rancher/k3s/data/{name}" for name in ("current", "previous"))
+
+
+@pytest.mark.parametrize(
+    ("told", "changed_at"),
+    [
+        (f"1763700000 {_CURRENT}\n1761000000 {_PREVIOUS}\n", 1763700000.0),
+        (f"1763700000 {_CURRENT}\n", None),
+        (f"1763700000 {_PREVIOUS}\n", None),
+        (f"1763700000 {_CURRENT}\n1763700001 {_CURRENT}\n", None),
+        (f"soon {_CURRENT}\n1761000000 {_PREVIOUS}\n", None),
+        ("", None),
+    ],
+)
+def test_when_k3s_was_changed(told: str, changed_at: float | None) -> None:
+    """It was changed when the newest build was unpacked, if there was one before; else nothing is known of a change."""
+    assert host.parse(said(host="5.10.0\n", k3s_data=told)).k3s_changed_at == changed_at
+    assert host.parse(said(host="5.10.0\n") | failed("k3s-data", 1)).k3s_changed_at is None
+
+
 def test_resolvers() -> None:
     """Comments are ignored, the last search or domain line counts, a missing file is no resolver."""
     text = "# nameserver 1.1.1.1\nnameserver 10.0.0.2 extra\nnameserver\ndomain a.example\nsearch b.example c.example\n"

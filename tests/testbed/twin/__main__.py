@@ -5,10 +5,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from .settings import COMMIT, GO_VERSION, VERSION
 
 API_WAIT_SECONDS = 0.3
+DATA = Path("/var/lib/rancher/k3s/data")
 
 
 def notify_ready() -> None:
@@ -55,6 +57,16 @@ def main() -> int:
     return serve()
 
 
+def unpack() -> None:
+    """Note which build runs, and which did before, as k3s does when it unpacks itself (cmd/k3s/main.go, extract)."""
+    folder, current = DATA / COMMIT, DATA / "current"
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        if current.is_symlink():
+            current.rename(DATA / "previous")
+        current.symlink_to(folder)
+
+
 def serve() -> int:
     """Register, start flannel once, then keep the Node alive and follow peers and pods; never returns 0."""
     # Imported here so that `k3s --version` stays as quick as the real one.
@@ -68,6 +80,7 @@ def serve() -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     settings = Settings.read()
     print(f"Starting k3s {settings.role} {VERSION} ({COMMIT})")
+    unpack()
     pause = threading.Event()
     while True:
         try:
