@@ -84,7 +84,8 @@ async def _vantages_alone(cluster: Cluster, arguments: Arguments, place: Place) 
     sources |= {f"{KUBE}pods"} if "pod" in senders or names_pods else set()
     snapshot = await cluster.read(sources, arguments.timeout)
     if "pod" in senders:
-        await cluster.ask(place.nodes or snapshot.nodes or cluster.wires.names, arguments.timeout)
+        names = place.nodes or snapshot.nodes or cluster.wires.names
+        await cluster.ask([each for each in names if not snapshot.nodes or each in snapshot.nodes], arguments.timeout)
 
 
 async def _hosts(hosts: Hosts, settings: ContextSettings) -> dict[str, Transport]:
