@@ -26,7 +26,7 @@ from probes.model.reach import Result
 from probes.model.snapshot import Snapshot
 from probes.rules.diagnose import diagnose
 from probes.rules.facts import node_ref
-from screenshots.recorded import Recorded, Stage
+from screenshots.recorded import Recorded, Stage, Unasked
 from tui.app import Publish, UnderlayApp
 from tui.cli.connect import connected
 from tui.cli.place import Place
@@ -61,7 +61,7 @@ class Shot:
     keys: tuple[str, ...] = ()
     """Pressed once it is there."""
     stage: Stage | None = None
-    """How far a repair is that is shown; none: there is nothing that repairs."""
+    """How far a repair is that is shown; none: nothing is repaired."""
 
 
 def shots() -> Iterator[Shot]:
@@ -138,8 +138,15 @@ async def take(shot: Shot, snapshot: Snapshot, results: Sequence[Result] = ()) -
         publish(snapshot)
         await asyncio.Event().wait()
 
-    recorded = Recorded(shot.stage, NOW) if shot.stage else None
-    app = UnderlayApp(follow, repairs=recorded, context=snapshot.context, theme=shot.theme)
+    recorded, unasked = Recorded(shot.stage or "plan", NOW), Unasked()
+    app = UnderlayApp(
+        follow,
+        reads=unasked,
+        repairs=recorded,
+        probing=unasked,
+        context=snapshot.context,
+        theme=shot.theme,
+    )
     app.clock = lambda: NOW
     async with app.run_test(size=shot.size) as pilot:
         async with asyncio.timeout(_PATIENCE):
@@ -149,7 +156,7 @@ async def take(shot: Shot, snapshot: Snapshot, results: Sequence[Result] = ()) -
         if shot.screen:
             app.go(shot.screen, shot.about)
             await pilot.pause()
-        if recorded is not None and shot.stage != "plan":
+        if shot.stage not in {None, "plan"}:
             app.unlock(snapshot.context)
             app.begin(recorded.plan, snapshot.context)
             async with asyncio.timeout(_PATIENCE):

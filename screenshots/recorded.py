@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis
 from runbooks.events import AnyEvent, Driver, GateSeen
 from runbooks.facts import Found
@@ -18,7 +19,9 @@ from runbooks.plan import Plan
 from runbooks.report import report
 from runbooks.runbook import Runbook
 from runbooks.shelf import Catalog, catalog
+from tui.probing import CannotProbe, Proposal, Wanted
 from tui.repairs import Leftover, PastRun, RepairFailed
+from tui.screens.base import ReadFailed
 
 FILE: Final = Path(__file__).parent / "run.jsonl"
 Stage = Literal["plan", "step", "gate"]
@@ -75,6 +78,22 @@ class Recorded:
     async def leftovers(self) -> tuple[Leftover, ...]:
         """Find nothing left."""
         return ()
+
+
+class Unasked:
+    """What reads and sends where nobody asks: it is there, so that the keys for it are."""
+
+    async def manifest(self, ref: ObjectRef) -> str:
+        """Read nothing; raises ReadFailed."""
+        raise ReadFailed(f"{ref.name} is only a picture")
+
+    async def journal(self, node: str) -> str:
+        """Read nothing; raises ReadFailed."""
+        raise ReadFailed(f"{node} is only a picture")
+
+    async def propose(self, wanted: Wanted) -> Proposal:
+        """Send nothing; raises CannotProbe."""
+        raise CannotProbe(f"{' '.join(wanted.kinds)}: this is only a picture")
 
 
 class Retold:

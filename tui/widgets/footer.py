@@ -26,6 +26,8 @@ _SHOWN: Final = {
     "left": "←",
     "right": "→",
 }
+_FIRST: Final = ("lines.open", "probe", "repair", "explain", "filter", "command")
+"""What stands first, by its id, where it works: in 80 cells not everything has room."""
 _ASCII: Final = {"↵": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right"}
 
 
@@ -60,7 +62,8 @@ class Keys(SpanLines):
         """Show the keys that work now."""
         if not self.is_attached or not screen.is_current:
             return
-        active = (each.binding for each in screen.active_bindings.values() if each.enabled and each.binding.show)
+        active = [each.binding for each in screen.active_bindings.values() if each.enabled and each.binding.show]
+        active.sort(key=lambda binding: _FIRST.index(binding.id) if binding.id in _FIRST else len(_FIRST))
         used = sum(width(span.text) for span in self._lead)
         self.set_lines([(*self._lead, *key_line(active, self.size.width - used, self.glyphs))])
 
