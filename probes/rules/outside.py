@@ -13,7 +13,6 @@ from probes.rules.failures import NETWORK, failure_of
 from probes.rules.finding import Evidence, Finding, Severity
 from probes.rules.images import EGRESS
 
-_PREFIXES: Final = ("flux-", "image-pull-", "secret-")
 _STALLS: Final = NETWORK - {"dns", "unknown-name", "connect-refused"}
 """Kinds of failure that the way to a host may cause, whichever host it is."""
 _FEWEST: Final = 2
@@ -28,7 +27,7 @@ def judge_outside(found: Iterable[Finding]) -> Iterator[Finding]:
     for finding in found:
         mine = {host: quote for quote in finding.evidence if (host := _host(quote.excerpt))}
         # What fails on one node alone is that node's, and told so.
-        if mine and finding.code.startswith(_PREFIXES) and finding.subject.kind != "Node":
+        if mine and finding.subject.kind != "Node":
             count += 1
             quotes = mine | quotes
             nodes.update(finding.about)

@@ -105,8 +105,8 @@ def _groups(cases: list[_Case]) -> list[list[_Case]]:
     """Put together the secrets of one store that fail alike; everything else stands by itself."""
     groups: dict[tuple[str, ObjectRef, str], list[_Case]] = {}
     for case in cases:
-        alike = case.item.ref.kind == "ExternalSecret" and case.item.store is not None
-        ref = case.item.store if alike and case.item.store else case.item.ref
+        store = case.item.store if case.item.ref.kind == "ExternalSecret" else None
+        ref = store or case.item.ref
         kind = case.failure.kind if case.failure else ""
         groups.setdefault((_code(case), ref, kind), []).append(case)
     return list(groups.values())
@@ -124,7 +124,8 @@ def _code(case: _Case) -> str:
 
 def _kept(case: _Case) -> bool:
     """Whether its target Secret was written once, and is not said to be gone."""
-    return case.item.refreshed_at is not None and (case.ready is None or case.ready.reason not in _GONE)
+    reason = case.ready.reason if case.ready else ""
+    return case.item.refreshed_at is not None and reason not in _GONE
 
 
 def _severity(snapshot: Snapshot, code: str, group: list[_Case]) -> Severity:
@@ -140,7 +141,7 @@ def _finding(snapshot: Snapshot, group: list[_Case], places: Places) -> Finding:
     first = group[0]
     code = _code(first)
     refs = sorted(case.item.ref for case in group)
-    subject = first.item.store if len(group) > 1 and first.item.store else first.item.ref
+    subject = (first.item.store if len(group) > 1 else None) or first.item.ref
     network = first.failure is not None and first.failure.kind in NETWORK
     nodes = tuple(sorted(places.namespaces.get(EXTERNAL_SECRETS, ()))) if network else ()
     seen = [quote for case in group for quote in _quotes(snapshot, case)]

@@ -8,8 +8,8 @@ from probes.model.kube import Condition
 from probes.model.network import Unit
 from probes.model.observation import Failed, Listed, Observed
 from probes.model.snapshot import Snapshot, fold
-from probes.rules.diagnose import diagnose
-from probes.rules.finding import Verdict
+from probes.rules.diagnose import Advice, diagnose
+from probes.rules.finding import Severity, Verdict
 from tests.probes.worlds import AT, healthy, with_network, with_node
 
 
@@ -32,6 +32,29 @@ def test_nothing_observed_is_not_healthy() -> None:
     failed = [Failed("kube/nodes", AT, "connection refused", "unreachable")]
     assert diagnose(Snapshot()).verdict is Verdict.UNASSESSED
     assert diagnose(fold(Snapshot(), failed)).verdict is Verdict.UNASSESSED
+
+
+def test_nodes_of_which_only_the_api_told_are_assessed_while_it_does() -> None:
+    """With Nodes and no answer of theirs something is known; once the API fails as well, nothing is."""
+    told = fold(Snapshot(), [Observed("kube/nodes", AT, Listed(dict(healthy().nodes)))])
+    assert diagnose(told).verdict is not Verdict.UNASSESSED
+    assert diagnose(fold(told, [Failed("kube/nodes", AT, "refused", "unreachable")])).verdict is Verdict.UNASSESSED
+    assert diagnose(fold(Snapshot(), [Observed("kube/nodes", AT, Listed({}))])).verdict is Verdict.UNASSESSED
+    failed = fold(healthy(), [Failed("kube/nodes", AT, "refused", "unreachable")])
+    assert diagnose(failed).verdict is Verdict.CRITICAL
+
+
+def test_a_finding_names_the_runbooks_that_the_catalog_has_for_it() -> None:
+    """By its code; one without a runbook names none."""
+    judged = diagnose(with_network(healthy(), "samwise", fdb=()), advice=Advice(runbooks={"peer-fdb-missing": ("x",)}))
+    (problem,) = judged.findings
+    assert (problem.runbooks, [each.runbooks for each in problem.symptoms]) == (("x",), [()])
+
+
+def test_findings_are_counted_with_their_symptoms() -> None:
+    """Of each severity, however deep they are folded."""
+    judged = diagnose(with_network(healthy(), "samwise", fdb=()))
+    assert [judged.count(severity) for severity in Severity] == [0, 1, 1]
 
 
 def test_a_node_that_does_not_answer_is_a_warning() -> None:
