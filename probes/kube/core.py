@@ -1,5 +1,6 @@
 """Nodes, their Leases and Pods: from the wire to the model (Kubernetes core/v1 and coordination.k8s.io/v1)."""
 
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 import msgspec
@@ -90,6 +91,24 @@ def _vtep(annotation: str | None) -> _Vtep:
         return _Vtep()
 
 
+def _cidr(said: str) -> str:
+    """Write a podCIDR as the kernel does: IPv6 may be written in many ways, and flannel parses it as well."""
+    said = clean(said)
+    try:
+        return str(IPv6Network(said, strict=False)) if ":" in said else said
+    except ValueError:
+        return said
+
+
+def _ipv6(annotation: str | None) -> str:
+    """Write an IPv6 address as the kernel does."""
+    said = text(annotation)
+    try:
+        return str(IPv6Address(said)) if said else ""
+    except ValueError:
+        return said
+
+
 def _flannel(annotations: dict[str, str]) -> FlannelAnnotations:
     get = annotations.get
     v4, v6 = _vtep(get(_FLANNEL + "backend-data")), _vtep(get(_FLANNEL + "backend-v6-data"))
@@ -99,9 +118,9 @@ def _flannel(annotations: dict[str, str]) -> FlannelAnnotations:
         vtep_mac=text(v4.mac).lower(),
         vtep_mac_v6=text(v6.mac).lower(),
         public_ip=text(get(_FLANNEL + "public-ip")),
-        public_ipv6=text(get(_FLANNEL + "public-ipv6")),
+        public_ipv6=_ipv6(get(_FLANNEL + "public-ipv6")),
         public_ip_overwrite=text(get(_FLANNEL + "public-ip-overwrite")),
-        public_ipv6_overwrite=text(get(_FLANNEL + "public-ipv6-overwrite")),
+        public_ipv6_overwrite=_ipv6(get(_FLANNEL + "public-ipv6-overwrite")),
         public_key=text(v4.public_key or v6.public_key),
         managed=get(_FLANNEL + "kube-subnet-manager") == "true",
     )
@@ -147,7 +166,7 @@ def _node(wire: WireNode) -> Node:
         internal_ips=tuple([address for kind, address in addresses if kind == "InternalIP"]),
         external_ips=tuple([address for kind, address in addresses if kind == "ExternalIP"]),
         hostname=next((address for kind, address in addresses if kind == "Hostname"), ""),
-        pod_cidrs=tuple([clean(c) for c in spec.pod_cidrs or ([spec.pod_cidr] if spec.pod_cidr else ())]),
+        pod_cidrs=tuple([_cidr(c) for c in spec.pod_cidrs or ([spec.pod_cidr] if spec.pod_cidr else ())]),
         conditions=conditions(status.conditions),
         flannel=_flannel(annotations),
         node_args=_node_args(annotations.get("k3s.io/node-args")),

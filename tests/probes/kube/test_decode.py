@@ -93,6 +93,27 @@ def test_a_sentence_names_three_of_many() -> None:
     assert "and 897 more" in sentence
 
 
+@pytest.mark.parametrize(
+    ("written", "kernel"),
+    [
+        ("fd00:10:42:0::/64", "fd00:10:42::/64"),
+        ("FD00:0010:42:1::/64", "fd00:10:42:1::/64"),
+        ("fd00:10:42:1::5/64", "fd00:10:42:1::/64"),
+        ("fd00:10:42:1::/640", "fd00:10:42:1::/640"),
+        ("10.42.0.0/24", "10.42.0.0/24"),
+    ],
+)
+def test_a_pod_cidr_is_written_as_the_kernel_writes_it(written: str, kernel: str) -> None:
+    """IPv6 may be written in many ways, and is held against what ``ip route`` shows."""
+    flannel = {"public-ipv6": "2001:DB8:0:0::1", "public-ipv6-overwrite": "nowhere"}
+    annotations = {f"flannel.alpha.coreos.com/{key}": value for key, value in flannel.items()}
+    wire = {"metadata": {"name": "a", "annotations": annotations}, "spec": {"podCIDRs": [written]}}
+    _, node, _ = NODES.object(json.dumps(wire).encode())
+    assert node is not None
+    assert node.pod_cidrs == (kernel,)
+    assert (node.flannel.public_ipv6, node.flannel.public_ipv6_overwrite) == ("2001:db8::1", "nowhere")
+
+
 def test_no_hostile_string_survives() -> None:
     """Controls, newlines, bidi overrides and invisible characters in any field are visible marks in the model."""
     meta = {"name": HOSTILE, "namespace": HOSTILE, "uid": HOSTILE, "labels": {"app": HOSTILE}}
