@@ -18,7 +18,8 @@ from textual.worker import Worker, WorkerError
 
 import themes
 from probes.model.flux import ObjectRef
-from probes.model.snapshot import Snapshot
+from probes.model.peers import same_overlay
+from probes.model.snapshot import Snapshot, moved
 from probes.rules.diagnose import Advice, diagnose
 from probes.rules.finding import Diagnosis
 from tui import commands
@@ -195,11 +196,11 @@ class UnderlayApp(KeepingApp):
 
     async def _diagnose(self, newest: Snapshot, before: Diagnosis) -> Diagnosis:
         """Judge a snapshot; one of which much is new in a thread, so that keys are answered meanwhile."""
-        was = before.snapshot
-        count = len(newest.nodes) if newest.nodes is not was.nodes else 0
-        if newest.networks is not was.networks:
-            count += sum(was.networks.get(name) is not network for name, network in newest.networks.items())
-        if count < _MANY:
+        was, nodes = before.snapshot, newest.nodes
+        told = moved(nodes, was.nodes)
+        # A Node that is a new peer is judged on all of them; a heartbeat on none but its own.
+        count = len(told) if same_overlay(nodes, was.nodes, told) else len(nodes)
+        if count + len(moved(newest.networks, was.networks)) < _MANY:
             return diagnose(newest, before, only=self._only, advice=self._advice)
         after = await asyncio.to_thread(diagnose, newest, before, only=self._only, advice=self._advice)
         # Tens of thousands of values that stay: looking through them for garbage would hold the loop, again and again.

@@ -8,7 +8,7 @@ import msgspec
 from probes.model.flux import FluxObject
 from probes.model.kube import Node
 from probes.model.network import FdbEntry, Link, Neighbor, NodeNetwork, Route
-from probes.model.snapshot import NODE, Snapshot
+from probes.model.snapshot import NODE, Snapshot, moved
 
 T = TypeVar("T")
 
@@ -37,9 +37,9 @@ def changes(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
 
 
 def _sources(before: Snapshot, after: Snapshot) -> Iterator[Change]:
-    for name, state in after.sources.items():
-        old = before.sources.get(name)
-        if old is not None and old.status == state.status:
+    for name in moved(after.sources, before.sources):
+        old, state = before.sources.get(name), after.sources.get(name)
+        if state is None or (old is not None and old.status == state.status):
             continue
         said = f"{state.status}: {state.reason}" if state.reason else state.status
         if name.startswith(NODE) and (old is None or old.status != state.status):
@@ -52,9 +52,9 @@ def _sources(before: Snapshot, after: Snapshot) -> Iterator[Change]:
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T, T]]:
-    for key, value in after.items():
-        old = before.get(key)
-        if old is not None and old is not value:
+    for key in moved(after, before):
+        old, value = before.get(key), after.get(key)
+        if old is not None and value is not None:
             yield key, old, value
 
 

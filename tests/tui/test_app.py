@@ -1,18 +1,22 @@
 """The App: what it shows before, while and after anything is known, and that nothing ends it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import msgspec
 import pytest
 from textual.geometry import Region
 
 from lab.cluster import LabCluster
 from probes.model.flux import ObjectRef
+from probes.model.kube import Condition
 from probes.model.observation import Observed
 from probes.model.snapshot import Snapshot, fold
 from probes.rules.diagnose import diagnose
-from tests.probes.worlds import AT, healthy, with_network
+from tests.probes.worlds import AT, healthy, with_network, with_node
 from tests.tui.scripted import Script, Shown, failed, shown, without_vxlan
 from tui import app as app_module
 from tui.app import CannotStart, UnderlayApp
@@ -65,6 +69,28 @@ async def test_burst_is_judged_once() -> None:
             await screen.tell(without_vxlan(healthy()))
             assert judged <= 3
             assert "flannel.1 does not exist" in screen.text()
+
+
+async def test_only_what_concerns_many_nodes_is_judged_in_a_thread() -> None:
+    """A heartbeat of one node of many is judged at once; a peer that all of them have to know is not."""
+    world = healthy([f"n{number:02}" for number in range(60)])
+    async with shown(world) as screen:
+        threads = 0
+        run = asyncio.to_thread
+
+        async def counted(*args: Any, **options: Any) -> Any:
+            nonlocal threads
+            threads += 1
+            return await run(*args, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio, "to_thread", counted)
+            beaten = with_node(world, "n07", conditions=(Condition("Ready", "True", "KubeletReady", seen_at=AT + 1),))
+            await screen.tell(beaten)
+            assert threads == 0
+            flannel = msgspec.structs.replace(world.nodes["n07"].flannel, vtep_mac="12:c6:65:89:b4:63")
+            await screen.tell(with_node(beaten, "n07", flannel=flannel))
+            assert threads == 1
 
 
 async def test_unchanged_paints_nothing() -> None:
