@@ -26,9 +26,14 @@ class PromptingScreen(ProbingScreen):
     _asking: Pane | None = None
     """The pane whose filter is typed."""
 
+    _all_panes: tuple[Pane, ...] = ()
+
     def panes(self) -> Iterator[Pane]:
-        """List the panes, in their order."""
-        return iter(self.query(Pane))
+        """List the panes, in their order; a screen has the ones that it was composed of as long as it lives."""
+        found = self._all_panes or tuple(self.query(Pane))
+        if self.is_mounted:
+            self._all_panes = found
+        return iter(found)
 
     def pane(self) -> Pane | None:
         """Tell which pane has the keys; where there is only one, that one."""
