@@ -9,10 +9,10 @@ from probes.model.kube import Lease
 from probes.model.snapshot import NODE, Snapshot
 from probes.rules.codes import RANK
 from probes.rules.diagnose import diagnose
-from probes.rules.finding import Diagnosis
+from probes.rules.finding import Diagnosis, Severity
 from tests.probes.rules.overlays import flat
 from tests.probes.rules.told import Case, cases, told
-from tests.probes.worlds import NAMES, healthy
+from tests.probes.worlds import AT, NAMES, healthy, with_node
 
 CASES = cases()
 
@@ -64,13 +64,23 @@ def test_the_order_in_which_things_arrived_does_not_matter(case: Case) -> None:
 
 
 WORLDS = [healthy(), *(case.world for case in CASES)]
-_FIELDS = st.sampled_from(("nodes", "networks", "pods", "flux", "secrets", "leases"))
-_STEPS = st.lists(st.tuples(st.integers(0, len(WORLDS) - 1), _FIELDS, st.sampled_from(NAMES)), max_size=8)
+FIELDS = ("nodes", "networks", "pods", "flux", "secrets", "leases", "pull_events", "secret_events", "probed")
+
+
+def _worlds(field: str) -> st.SearchStrategy[Snapshot]:
+    """Choose among the worlds that are not as health is in one field, and health."""
+    usual = getattr(WORLDS[0], field)
+    return st.sampled_from([WORLDS[0], *(world for world in WORLDS if getattr(world, field) != usual)])
+
+
+_STEPS = st.lists(
+    st.one_of(*(st.tuples(st.just(field), _worlds(field), st.sampled_from(NAMES)) for field in FIELDS)), max_size=8
+)
 
 
 def _taken(world: Snapshot, other: Snapshot, field: str, name: str) -> Snapshot:
     """Let a world become like another in one field, of nodes in what concerns one of them; time goes on."""
-    now: dict[str, object] = {"at": world.at + 20}
+    now: dict[str, object] = {"at": world.at + 70}
     given = getattr(other, field)
     if field in {"nodes", "networks"}:
         rest = {key: value for key, value in getattr(world, field).items() if key != name}
@@ -81,13 +91,39 @@ def _taken(world: Snapshot, other: Snapshot, field: str, name: str) -> Snapshot:
     return msgspec.structs.replace(world, **{field: given}, **now)
 
 
+@pytest.mark.parametrize("number", range(1, len(CASES)))
+def test_one_field_that_changes_alone_is_judged_as_if_judged_at_once(number: int) -> None:
+    """From one case to the next in pods, objects or Events only, all else the same objects as before."""
+    one, other = CASES[number - 1].world, CASES[number].world
+    for field in ("pods", "flux", "secrets", "pull_events", "secret_events", "probed"):
+        after = msgspec.structs.replace(one, **{field: getattr(other, field)})
+        assert _comparable(diagnose(after, diagnose(one))) == _comparable(diagnose(after)), field
+
+
+def test_time_alone_ends_a_grace() -> None:
+    """What a new node lacks is a note until it has had its time, though nothing about it is told anew."""
+    world = with_node(healthy(), "theoden", pod_cidrs=(), created_at=AT - 100)
+    young = diagnose(world)
+    later = diagnose(msgspec.structs.replace(world, at=AT + 30), young)
+    assert [(f.code, f.severity) for f in young.findings] == [("pod-cidr-missing", Severity.NOTE)]
+    assert [(f.code, f.severity) for f in later.findings] == [("pod-cidr-missing", Severity.WARNING)]
+
+
+def test_an_agent_that_becomes_a_server_goes_before_the_others() -> None:
+    """Servers come first, then names, at whatever time a node came to be one."""
+    before = diagnose(healthy())
+    after = diagnose(with_node(before.snapshot, "theoden", node_args=("server",)), before)
+    assert [*before.views] == ["boromir", "samwise", "theoden"]
+    assert [*after.views] == ["boromir", "theoden", "samwise"]
+
+
 @settings(max_examples=60)
 @given(_STEPS)
-def test_a_chain_of_changes_is_judged_as_if_judged_at_once(steps: list[tuple[int, str, str]]) -> None:
+def test_a_chain_of_changes_is_judged_as_if_judged_at_once(steps: list[tuple[str, Snapshot, str]]) -> None:
     """Whatever nodes, pods and objects change, come and go one after the other: nothing old is left, nothing lacks."""
     world = healthy()
     judged = diagnose(world)
-    for number, field, name in steps:
-        world = _taken(world, WORLDS[number], field, name)
+    for field, other, name in steps:
+        world = _taken(world, other, field, name)
         judged = diagnose(world, judged)
         assert _comparable(judged) == _comparable(diagnose(world))
