@@ -38,7 +38,8 @@ class Listener(socket.socket):
 
     async def refuse(self) -> None:
         """Let nobody in any more; whoever was has a transport when this returns, which a server's close relies on."""
-        asyncio.get_running_loop().remove_reader(self)
+        if self.fileno() != -1:  # closed already while it was paused
+            asyncio.get_running_loop().remove_reader(self)
         await asyncio.sleep(0)
 
     async def cut(self) -> None:

@@ -46,6 +46,7 @@ class Terminal:
         if not self.pid:
             for descriptor in (orders, answers):
                 os.set_inheritable(descriptor, True)  # noqa: FBT003 - os's own
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup had it ignored: this terminal's loss must end it
             os.execvpe(argv[0], list(argv), given)  # noqa: S606 - a program of ours
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         os.close(orders)

@@ -54,6 +54,15 @@ async def test_a_pause_keeps_what_was_let_in() -> None:
     peer.close()
 
 
+async def test_a_cluster_ends_while_its_api_is_paused() -> None:
+    """A pause closed the listening socket: the end has nothing to take back of it, and cuts who was let in."""
+    async with LabCluster("healthy") as lab:
+        await lab.pause_api()
+        await asyncio.sleep(0)
+        door = lab._door
+    assert door.fileno() == -1
+
+
 def test_a_port_that_is_taken_is_told() -> None:
     """A port in use is an error and leaves no socket open."""
     with Listener() as first, pytest.raises(OSError, match="in use"):
