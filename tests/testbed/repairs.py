@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,7 @@ def writes(bed: Testbed, since: float) -> list[dict[str, Any]]:
         event = json.loads(line)
         if event.get("user", {}).get("username") != "underlay" or event["verb"] in {"get", "list", "watch"}:
             continue
-        at = time.mktime(time.strptime(event["requestReceivedTimestamp"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
-        if at >= since - 1:
+        if datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp() >= since:
             found.append(event)
     return found
 

@@ -164,6 +164,9 @@ class ReadScreen(TextScreen):
         self._wraps = not self._wraps
         self._shift = 0
         self._draw()
+        self.notify(
+            "long lines are broken" if self._wraps else "long lines are cut: left and right go along", timeout=2
+        )
 
     def action_shift(self, cells: int) -> None:
         """Go along lines that are cut."""

@@ -43,6 +43,7 @@ SCREENS = (
     ("journal", "", "▸ Journal"),
 )
 """What to type after a colon, then, and what says that it is there; the last ones are of what the cursor was on."""
+SAID = ("copied", "long lines are")
 HELP = "esc closes"
 ASKS = "esc leave"
 HOSTILE = "\x1b]2;evil\x07\x1b[2J [red]x[/nope] [@click=app.bell]y[/] \x9b31m \u202eback\u2066 a\nb\tc\x00 end"
@@ -109,11 +110,16 @@ def test_every_key_of_every_screen_does_something(terminal: Tmux) -> None:
             terminal.type(key.key)
             if not until(lambda before=before: differs(terminal.screen(), before), 3):  # type: ignore[misc]
                 silent.append((name, then, key))
-            elif undo(terminal, key):
-                before = terminal.settled()
-            else:
-                before = go(terminal, name, then, sign)
+            elif not undo(terminal, key):
+                go(terminal, name, then, sign)
+            before = calm(terminal)
     assert not silent
+
+
+def calm(terminal: Tmux) -> str:
+    """Wait until what a key said has gone again: else its going would be taken for what the next key does."""
+    terminal.until(lambda text: not any(said in text for said in SAID))
+    return terminal.settled()
 
 
 def go(terminal: Tmux, name: str, then: str, sign: str) -> str:
