@@ -232,6 +232,8 @@ class LiveScreen(PromptingScreen):
         event.refresh_styles = event.refresh_styles and self._ticking is None
         if self._ticking:
             self._ticking.resume()
+        if self._shown is self.app.diagnosis:
+            self.head()  # what the App says there may have changed while another screen was in front
         self._follow(self.app.diagnosis)
         self.show_probes()
 
