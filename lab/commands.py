@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lab import files
-from lab.machine import Machine, PodNetns, Unit
+from lab.machine import Machine, PodNetns
 from lab.world import World
 
 _ANY: Final = "0.0.0.0"  # noqa: S104 - an address as data
@@ -59,6 +59,11 @@ async def run(call: Call, programs: Mapping[str, Program]) -> Done:
         return done if isinstance(done, Done) else await done
     except (IndexError, KeyError, ValueError, re.error):
         return Done(255, err=f"{name}: the arguments make no sense here: {' '.join(call.args)}\n")
+
+
+def value(words: list[str], name: str, default: str = "") -> str:
+    """Give the word after one of an argument list, as iproute2, find and systemctl take their options."""
+    return words[words.index(name) + 1] if name in words[:-1] else default
 
 
 def only_reads(argv: tuple[str, ...]) -> bool:
@@ -154,8 +159,8 @@ def _find(call: Call) -> Done:
     """Search for copies of subnet.env: plain files by name, each shown by ``stat`` and ``grep -H``."""
     args = list(call.args)
     roots = args[: next((n for n, arg in enumerate(args) if arg.startswith(("-", "("))), len(args))]
-    depth = int(_after(args, "-maxdepth") or 99)
-    pattern = _after(args, "-name") or "*"
+    depth = int(value(args, "-maxdepth") or 99)
+    pattern = value(args, "-name") or "*"
     pruned = [args[n + 1] for n, arg in enumerate(args[:-1]) if arg == "-path"]
     out = ""
     for path in files.find(call.machine, roots, depth, pattern, pruned):
@@ -169,32 +174,12 @@ def _find(call: Call) -> Done:
     return Done(1 if err else 0, out, err)
 
 
-def _after(args: list[str], option: str) -> str:
-    return next((args[n + 1] for n, arg in enumerate(args[:-1]) if arg == option), "")
-
-
 def _rm(call: Call) -> Done:
     err = ""
     for path in (arg for arg in call.args if not arg.startswith("-")):
         if call.machine.files.pop(path, None) is None and "-f" not in call.args:
             err += f"rm: cannot remove '{path}': No such file or directory\n"
     return Done(1 if err else 0, err=err)
-
-
-def _sh(call: Call) -> Done:
-    """``sh -c`` of the one-line fallback for links: /sys/class/net, attribute by attribute."""
-    from lab import scripts  # noqa: PLC0415 - it is made of what is here
-
-    if (known := scripts.script(call)) is not None:
-        return known
-    if len(call.args) != 2 or "/sys/class/net" not in call.args[1]:  # noqa: PLR2004 - -c and its text
-        return Done(127, err="sh: 1: the demo runs no shell text of yours: not found\n")
-    lines = []
-    for ifname in call.machine.kernel.links:
-        for attribute in ("mtu", "operstate", "ifindex", "address", "flags"):
-            value = files.text(call.machine, f"/sys/class/net/{ifname}/{attribute}").strip()
-            lines.append(f"{ifname}/{attribute}:{value}\n")
-    return Done(out="".join(lines))
 
 
 def _k3s(call: Call) -> Done:
@@ -230,36 +215,6 @@ def _ss(call: Call) -> Done:
     return Done(out="".join(f"UNCONN 0      0      {address}:{port} 0.0.0.0:*\n" for address, port in rows))
 
 
-def unit_properties(machine: Machine, name: str) -> dict[str, str]:
-    """Say what ``systemctl show`` says of a unit; one that is not installed is ``not-found``."""
-    unit: Unit = machine.unit
-    if name.removesuffix(".service") != unit.name:
-        return {
-            "KillMode": "control-group",
-            "NRestarts": "0",
-            "ExecMainStartTimestamp": "",
-            "Id": f"{name.removesuffix('.service')}.service",
-            "LoadState": "not-found",
-            "ActiveState": "inactive",
-            "SubState": "dead",
-            "InvocationID": "",
-        }
-    started = datetime.fromtimestamp(unit.started_at, UTC).strftime("%a %Y-%m-%d %H:%M:%S UTC")
-    return {
-        "Type": "notify" if unit.name == "k3s" else "exec",
-        "Restart": "always",
-        "KillMode": unit.kill_mode,
-        "NRestarts": str(unit.n_restarts),
-        "ExecMainStartTimestamp": started,
-        "ActiveEnterTimestamp": started,
-        "Id": f"{unit.name}.service",
-        "LoadState": "loaded",
-        "ActiveState": unit.active,
-        "SubState": unit.sub,
-        "InvocationID": unit.invocation_id,
-    }
-
-
 def _nstat(call: Call) -> Done:
     from json import dumps  # noqa: PLC0415 - rarely asked
 
@@ -284,7 +239,6 @@ PLAIN: Final[dict[str, Program]] = {
     "k3s": _k3s,
     "nstat": _nstat,
     "rm": _rm,
-    "sh": _sh,
     "ss": _ss,
     "stat": _stat,
     "true": _true,

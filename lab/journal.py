@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from lab.commands import Call, Done
-from lab.detached import journal_of
 from lab.machine import Machine
+from lab.systemd import journal_of
 
 
 def journalctl(call: Call) -> Done:

@@ -5,13 +5,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING
 
 from lab.entries import Address, Link, Route
 from lab.kernel import Kernel, mac_of
-
-if TYPE_CHECKING:
-    from lab.detached import Detached
+from lab.units import Detached, Unit
 
 SUBNET_ENV = "/run/flannel/subnet.env"
 NET_CONF = "/var/lib/rancher/k3s/agent/etc/flannel/net-conf.json"
@@ -45,24 +42,6 @@ class File:
 
     content: str
     written_at: float
-
-
-@dataclass(slots=True)
-class Unit:
-    """The systemd unit of k3s; times in seconds since the epoch."""
-
-    name: str
-    started_at: float
-    invocation_id: str
-    active: str = "active"
-    sub: str = "running"
-    n_restarts: int = 0
-    kill_mode: str = "process"
-
-    @property
-    def running(self) -> bool:
-        """Whether k3s runs, and with it flannel and the kubelet."""
-        return self.active == "active"
 
 
 @dataclass(slots=True)

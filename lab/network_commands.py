@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from lab import asking, commands, detached, fabric, iproute, outside, sources
-from lab.commands import Call, Done, Program
+from lab import asking, commands, fabric, iproute, outside, scripts, sources, systemd
+from lab.commands import Call, Done, Program, value
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 from lab.journal import journalctl
 from lab.kernel import Kernel, KernelError
@@ -46,19 +46,15 @@ def _options(args: Iterable[str]) -> tuple[set[str], list[str]]:
     return {"-j" if f.startswith("-j") else f for f in flags}, rest
 
 
-def _value(words: list[str], name: str, default: str = "") -> str:
-    return words[words.index(name) + 1] if name in words[:-1] else default
-
-
 def _show(call: Call, kind: str, flags: set[str], words: list[str]) -> Done:
     kernel = call.machine.kernel
-    dev = _value(words, "dev") or (words[0] if kind in {"link", "address"} and len(words) == 1 else "")
+    dev = value(words, "dev") or (words[0] if kind in {"link", "address"} and len(words) == 1 else "")
     links = pod_links(call.netns) if call.netns else kernel.links
     if dev and dev not in links:
         return Done(1, err=f'Device "{dev}" does not exist.\n')
     if kind in {"link", "address"}:
         wanted = [link for name, link in links.items() if dev in {"", name}]
-        if wanted_kind := _value(words, "type"):
+        if wanted_kind := value(words, "type"):
             wanted = [link for link in wanted if link.kind == wanted_kind]
         if "-j" not in flags:
             return Done(out="".join(iproute.link_line(link).replace("\\", "\n") + "\n" for link in wanted))
@@ -111,7 +107,7 @@ def _link_set(call: Call, words: list[str]) -> None:
     words = [word for word in words if word != "dev"]
     ifname, rest = words[0], words[1:]
     kernel.link(ifname)
-    if mtu := _value(rest, "mtu"):
+    if mtu := value(rest, "mtu"):
         kernel.set_mtu(ifname, int(mtu))
     if "up" in rest:
         kernel.set_up(ifname)
@@ -126,24 +122,22 @@ def _link_delete(call: Call, words: list[str]) -> None:
 
 def _route_put(call: Call, words: list[str]) -> None:
     call.machine.kernel.put_route(
-        Route(words[0], _value(words, "dev"), _value(words, "via"), onlink="onlink" in words),
+        Route(words[0], value(words, "dev"), value(words, "via"), onlink="onlink" in words),
     )
 
 
 def _route_delete(call: Call, words: list[str]) -> None:
     kernel = call.machine.kernel
-    found = next(
-        (r for r in kernel.routes.values() if r.dst == words[0] and _value(words, "dev", r.dev) == r.dev), None
-    )
+    found = next((r for r in kernel.routes.values() if r.dst == words[0] and value(words, "dev", r.dev) == r.dev), None)
     kernel.drop_route(words[0], found.dev if found else "")
 
 
 def _neighbor_put(call: Call, words: list[str]) -> None:
-    call.machine.kernel.put_neighbor(Neighbor(words[0], _value(words, "dev"), _value(words, "lladdr")))
+    call.machine.kernel.put_neighbor(Neighbor(words[0], value(words, "dev"), value(words, "lladdr")))
 
 
 def _neighbor_delete(call: Call, words: list[str]) -> None:
-    call.machine.kernel.drop_neighbor(words[0], _value(words, "dev"))
+    call.machine.kernel.drop_neighbor(words[0], value(words, "dev"))
 
 
 _CHANGES: Final[dict[str, Callable[[Call, list[str]], None]]] = {
@@ -200,7 +194,7 @@ def _bridge(call: Call) -> Done:
         return Done(255, err='Object is unknown, try "bridge help".\n')
     kernel, words = call.machine.kernel, rest[2:]
     command = rest[1] if len(rest) > 1 else "show"
-    dev = _value(words, "dev")
+    dev = value(words, "dev")
     if command in {"show", "list"}:
         if dev and dev not in kernel.links:
             return Done(255, err=f'Cannot find device "{dev}"\n')
@@ -212,7 +206,7 @@ def _bridge(call: Call) -> Done:
         if command == "del":
             kernel.drop_fdb(words[0], dev)
         else:
-            kernel.put_fdb(FdbEntry(words[0], dev, _value(words, "dst")))
+            kernel.put_fdb(FdbEntry(words[0], dev, value(words, "dst")))
     except KernelError as error:
         return Done(2, err=f"{error}\n")
     return Done()
@@ -265,52 +259,11 @@ def _joined(words: list[str], option: str) -> str:
     return ""
 
 
-async def _systemctl(call: Call) -> Done:
-    words = [word for word in call.args if not word.startswith("-") or word == "-p"]
-    command = words[0] if words else ""
-    if command == "show":
-        names = _value(words, "-p").split(",") if "-p" in words else []
-        units = [word for word in words[1:] if word not in {"-p", _value(words, "-p")}]
-        return Done(out="\n".join(_shown(call, unit, names) for unit in units))
-    if command in {"stop", "reset-failed"} and words[-1].startswith("underlay-"):
-        detached.let_go(call.machine, command, words[-1])
-        return Done()
-    unit = words[-1].removesuffix(".service")
-    if unit != call.machine.unit.name:
-        return Done(5, err=f"Failed to {command} {unit}.service: Unit {unit}.service not found.\n")
-    if command == "is-active":
-        return Done(0 if call.machine.unit.running else 3, f"{call.machine.unit.active}\n")
-    if command not in {"restart", "start"}:
-        return Done(1, err=f"Unknown command verb {command}.\n")
-    if not call.root:
-        return Done(1, err=f"Failed to {command} {unit}.service: Interactive authentication required.\n")
-    call.machine.set_unit("activating", "start")
-    await asyncio.sleep(call.world.seconds_per_restart)
-    if call.world.restart_unit(call.machine.name):
-        return Done()
-    return Done(
-        1,
-        err=f"Job for {unit}.service failed because the control process exited with error code.\n"
-        f'See "systemctl status {unit}.service" and "journalctl -xeu {unit}.service" for details.\n',
-    )
-
-
-def _shown(call: Call, unit: str, names: list[str]) -> str:
-    own = call.machine.detached.get(unit)
-    properties = own.properties() if own is not None else commands.unit_properties(call.machine, unit)
-    # systemctl prints in its own order, whatever the order asked for.
-    return "".join(f"{name}={value}\n" for name, value in properties.items() if not names or name in names)
-
-
 def _sudo(call: Call) -> Done | Awaitable[Done]:
     words = [word for word in call.args if word != "-n"]
     if not (call.root or call.machine.shape.sudo):
         return Done(1, err="sudo: a password is required\n")
     return commands.run(replace(call, argv=tuple(words), root=True), PROGRAMS)
-
-
-def _systemd_run(call: Call) -> Done:
-    return detached.systemd_run(call, PROGRAMS)
 
 
 async def _timeout(call: Call) -> Done:
@@ -337,7 +290,8 @@ PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
     "python3": outside.python3,
     "reboot": _reboot,
     "sudo": _sudo,
-    "systemctl": _systemctl,
-    "systemd-run": _systemd_run,
+    "sh": scripts.sh,
+    "systemctl": systemd.systemctl,
+    "systemd-run": lambda call: systemd.systemd_run(call, PROGRAMS),
     "timeout": _timeout,
 }

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from probes.model.flux import ObjectRef
 from tui.screens import Entry, make
 from tui.screens.base import LiveScreen
-from tui.wizards.host import WizardApp
+from tui.wizards.opening import OpeningApp
 
 if TYPE_CHECKING:
     from tui.screens.help import HelpScreen
 
 
-class KeepingApp(WizardApp):
+class KeepingApp(OpeningApp):
     """An App that keeps one screen of each kind that may be kept."""
 
     def __init__(self, **options: Any) -> None:

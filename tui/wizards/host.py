@@ -121,13 +121,15 @@ class WizardApp(LiveApp):
 
     def review(self, runbook: str, ref: ObjectRef | None) -> None:
         """Show the plan of a runbook, of an object where it is about one."""
-        from tui.wizards.review import ReviewScreen  # noqa: PLC0415 - imported when it is opened
+        raise NotImplementedError
 
-        if self.is_running_repair:
-            self.notify("one run at a time: this one is under way", severity="warning", markup=False)
-            self.show_run()
-        elif self.repairs is not None and (found := self.repairs.catalog().runbooks.get(runbook)) is not None:
-            self.push_screen(ReviewScreen(found, ref))
+    def show_run(self) -> None:
+        """Bring the run to the front."""
+        raise NotImplementedError
+
+    def quit(self, status: int = 0) -> None:
+        """End underlay; a run that is under way is not left by mistake."""
+        raise NotImplementedError
 
     def name_run(self) -> str:
         """Draw a name for a run."""
@@ -193,34 +195,12 @@ class WizardApp(LiveApp):
         if self.session is None or progress is self.session.progress:
             self.progress = progress
 
-    def show_run(self) -> None:
-        """Bring the run to the front."""
-        from tui.wizards.run import RunScreen  # noqa: PLC0415 - imported when it is opened
-
-        if self.progress is None:
-            return
-        if any(isinstance(screen, RunScreen) for screen in self.screen_stack):
-            while not isinstance(self.screen, RunScreen):
-                self.pop_screen()
-        else:
-            self.push_screen(RunScreen())
-
     def interrupt(self, how: Literal["pause", "abort"]) -> None:
         """Let the run rest, or give it up."""
         if self.session is not None:
             self.session.interrupt(how)
 
     # The way out.
-
-    def quit(self, status: int = 0) -> None:
-        """End underlay; a run that is under way is not left by mistake."""
-        if not self.is_running_repair:
-            self.exit(status)
-            return
-        from tui.wizards.leaving import LeavingScreen  # noqa: PLC0415 - seldom opened
-
-        if not isinstance(self.screen, LeavingScreen):
-            self.push_screen(LeavingScreen(ends=True))
 
     async def action_quit(self) -> None:
         """Stop the probe that is under way; where there is none, end underlay, as ctrl-c asks for."""
