@@ -186,14 +186,14 @@ def _registries(outside: Sequence[Result]) -> Iterator[Finding]:
         hosts = listed(list(dict.fromkeys(each.facts["blob-host"] for each in slow)))
         tried = [tried for each in slow for tried in each.attempts]
         took = percentile([each.seconds[_BLOB] for each in tried if _BLOB in each.seconds], 0.5)
-        before = percentile([each.total - each.seconds.get(_BLOB, 0.0) for each in tried], 0.5)
-        come = f"take {took:.1f} s in the middle" if took is not None else "do not come"
+        before = percentile([each.total - each.seconds.get(_BLOB, 0.0) for each in tried if each.seconds], 0.5)
+        come = f"take {took:.1f} s (median)" if took is not None else "do not come"
+        quick = f" (all before them takes {before:.1f} s)" if before is not None else ""
         yield Finding(
             "registry-blob-slow",
             Severity.WARNING,
             _subject([each for each in slow if each.node] or slow, asked),
-            f"{_to(slow)} answers in {before or 0.0:.1f} s and its blobs, from {hosts}, {come}, from {_from(slow)}: it "
-            "is the host that blobs are redirected to",
+            f"blobs of {_to(slow)} {come}, from {_from(slow)}{quick}: it is the host that they are redirected to, {hosts}",
             evidence_of(slow),
             "the registry itself takes as long, or a blob comes as slowly from another host",
             about=_about(slow),
