@@ -193,7 +193,8 @@ def _registries(outside: Sequence[Result]) -> Iterator[Finding]:
             "registry-blob-slow",
             Severity.WARNING,
             _subject([each for each in slow if each.node] or slow, asked),
-            f"blobs of {_to(slow)} {come}, from {_from(slow)}{quick}: it is the host that they are redirected to, {hosts}",
+            f"blobs of {_to(slow)} {come}, from {_from(slow)}{quick}: it is the host that they are redirected to, "
+            f"{hosts}",
             evidence_of(slow),
             "the registry itself takes as long, or a blob comes as slowly from another host",
             about=_about(slow),
