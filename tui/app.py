@@ -1,7 +1,6 @@
 """UnderlayApp: holds the newest diagnosis of one cluster and the screens that show it."""
 
 import asyncio
-import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -25,6 +24,7 @@ from probes.rules.finding import Diagnosis
 from tui import commands
 from tui.defects import admit
 from tui.format import UNICODE, Glyphs
+from tui.garbage import Garbage
 from tui.kept import KeepingApp
 from tui.probed import Probed, beside
 from tui.probing import Probing
@@ -44,6 +44,8 @@ _SLOWEST: Final = 0.5
 """Seconds between two diagnoses at most, however long they take."""
 _MANY: Final = 50
 """Nodes that are new or answered anew at once, from which on a diagnosis is made in a thread."""
+_SETTLING: Final = 1.0
+"""Seconds after which the screens show what came."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds until observation begins anew where it ended against all expectation."""
 _GRACE: Final = 3.0
@@ -175,6 +177,7 @@ class UnderlayApp(KeepingApp):
 
     async def _judge(self) -> None:
         """Diagnose the newest snapshot, the ones in between left out."""
+        garbage = Garbage()
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -187,6 +190,8 @@ class UnderlayApp(KeepingApp):
                 self._admit(f"what was observed could not be judged ({type(error).__name__}: {error})")
             else:
                 self.diagnosis = after
+                if garbage.has_grown(newest):
+                    self.set_timer(_SETTLING, garbage.settle)
             await asyncio.sleep(min(max(FRAME, _REST * (time.thread_time() - used)), _SLOWEST))
 
     def watch_probed(self, probed: Probed) -> None:
@@ -202,10 +207,7 @@ class UnderlayApp(KeepingApp):
         count = len(told) if same_overlay(nodes, was.nodes, told) else len(nodes)
         if count + len(moved(newest.networks, was.networks)) < _MANY:
             return diagnose(newest, before, only=self._only, advice=self._advice)
-        after = await asyncio.to_thread(diagnose, newest, before, only=self._only, advice=self._advice)
-        # Tens of thousands of values that stay: looking through them for garbage would hold the loop, again and again.
-        gc.freeze()
-        return after
+        return await asyncio.to_thread(diagnose, newest, before, only=self._only, advice=self._advice)
 
     def _admit(self, defect: str) -> None:
         """Tell of a defect of underlay's own, once."""

@@ -25,6 +25,11 @@ _KEYS: Final[list[BindingType]] = [
 ]
 
 
+Part = tuple[str, Style]
+"""A text that holds no control characters any more, and its style."""
+Parts = list[Part]
+
+
 class Lines(ScrollView, can_focus=True):
     """A list of lines with a cursor; what a line shows is told by its subclass in ``draw`` and ``draw_header``."""
 
@@ -146,7 +151,7 @@ class Lines(ScrollView, can_focus=True):
             return self.strip([(said, self.tones.style(self._placeholder.tone))], style)
         return Strip.blank(self.size.width, style)
 
-    def strip(self, parts: Iterable[tuple[str, Style]], ground: Style) -> Strip:
+    def strip(self, parts: Iterable[Part], ground: Style) -> Strip:
         """Make a strip as wide as the widget of texts that hold no control characters any more."""
         return make_strip(parts, ground, self.size.width)
 
@@ -268,17 +273,24 @@ class Lines(ScrollView, can_focus=True):
             self.selected()
 
 
-def make_strip(parts: Iterable[tuple[str, Style]], ground: Style, cells: int) -> Strip:
-    """Join texts of equal style into as few segments as there can be, as wide as is wanted."""
-    joined: list[tuple[str, Style]] = []
-    used = 0
+def joined(parts: Iterable[Part]) -> Parts:
+    """Join texts of one style: as few parts as there can be. Equal styles of one Tones are the same object."""
+    found: list[Part] = []
+    last: Style | None = None
     for text, style in parts:
-        used += width(text)
-        if joined and joined[-1][1] == style:
-            joined[-1] = (joined[-1][0] + text, style)
+        if style is last:
+            found[-1] = (found[-1][0] + text, style)
         elif text:
-            joined.append((text, style))
+            found.append((text, style))
+            last = style
+    return found
+
+
+def make_strip(parts: Iterable[Part], ground: Style, cells: int) -> Strip:
+    """Make a strip of texts, in as few segments as there can be, as wide as is wanted."""
+    found = joined(parts)
+    used = sum(width(text) for text, _ in found)
     if used < cells:
-        joined.append((" " * (cells - used), ground))
-    strip = Strip([Segment(text, style) for text, style in joined], max(used, cells))
+        found = joined([*found, (" " * (cells - used), ground)])
+    strip = Strip([Segment(text, style) for text, style in found], max(used, cells))
     return strip if used <= cells else strip.crop(0, cells)

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from tui.format import UNICODE, Glyphs, Span, cut, fit, width
 from tui.widgets.cells import Cell, Row, Ticking, sort_value, spans_of
 from tui.widgets.columns import GAP, Column, Layout, lay_out
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Lines, Parts
 from tui.widgets.pen import Pen
 
 
@@ -21,7 +21,7 @@ class _Drawn(NamedTuple):
     row: Row
     ticks: tuple[Span, ...]
     look: tuple[bool, bool]
-    steady: tuple[Strip, ...]
+    steady: tuple[Parts, ...]
     """What stands before, between and behind the cells that follow the clock."""
     strip: Strip
 

@@ -19,6 +19,8 @@ class Tones:
         self._filters = filters
         self._cursor = self._own("selection")
         self._cache: dict[tuple[str, bool], Style] = {}
+        self._same: dict[Style, Style] = {}
+        """Each style once: comparing two by their values takes longer than drawing."""
 
     def style(self, tone: str, *, selected: bool = False) -> Style:
         """Give a tone's style; one that the theme does not know looks like the text around it."""
@@ -39,7 +41,7 @@ class Tones:
         ground = Color.from_rich_color(style.bgcolor)
         for each in self._filters:
             style = each.apply([Segment("x", style)], ground)[0].style or Style.null()
-        return style
+        return self._same.setdefault(style, style)
 
     def _own(self, tone: str) -> Style:
         color, ground = (self._variables.get(f"tone-{tone}{part}") for part in ("", "-background"))
