@@ -1,4 +1,4 @@
-"""The demo's private folder: keys and configuration, gone with the process however it ends."""
+"""Private folders, as a demo's with its keys and configuration: gone with the process however it ends."""
 
 import os
 import re
@@ -13,16 +13,16 @@ from types import FrameType
 from typing import Final
 
 _PREFIX: Final = "underlay-demo-"
-_NAME: Final = re.compile(_PREFIX + r"([0-9]{1,10})-\w+")
+_REST: Final = re.compile(r"([0-9]{1,10})-\w+")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _open: set[Path] = set()
 
 
 @contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder(prefix: str = _PREFIX) -> Iterator[Path]:
     """Make a folder of mode 0700 and remove it in the end, also when the process is told to end or hangs up."""
-    sweep(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
+    sweep(Path(tempfile.gettempdir()), prefix)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-") as name:
         folder = Path(name)
         _open.add(folder)
         if threading.current_thread() is threading.main_thread():
@@ -36,10 +36,10 @@ def private_folder() -> Iterator[Path]:
             _open.discard(folder)
 
 
-def sweep(parent: Path) -> None:
+def sweep(parent: Path, prefix: str = _PREFIX) -> None:
     """Remove our own folders whose process is gone: one that was killed could not."""
-    for folder in parent.glob(f"{_PREFIX}*"):
-        found = _NAME.fullmatch(folder.name)
+    for folder in parent.glob(f"{prefix}*"):
+        found = _REST.fullmatch(folder.name.removeprefix(prefix))
         try:
             ours = folder.lstat().st_uid == os.getuid() and folder.is_dir() and not folder.is_symlink()
         except OSError:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lab.folder import private_folder
 from tests.probes.transports.sshd import SSHD, Sshd, descendants, free_port, keygen
 
 HOSTS: Final = 100
@@ -151,7 +152,7 @@ def compare(hosts: int, rounds: int) -> bool:
     """Measure all clients in turn, several rounds, and print the medians and ratios; whether the aim was met."""
     answer = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="underlay-bench-")))
+        folder = stack.enter_context(private_folder("underlay-bench-"))
         fleet = Fleet(folder, hosts, stack)
         clients, environment = fleet.clients(), fleet.environment()
         costs: dict[str, list[Cost]] = {name: [] for name in clients}

@@ -7,15 +7,16 @@ import pty
 import select
 import signal
 import struct
-import tempfile
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import pyte
+
+from lab.folder import private_folder
 
 _CHUNK: Final = 65536
 _LIMIT: Final = 60.0
@@ -36,8 +37,9 @@ class Terminal:
         orders, self._orders = os.pipe()
         self._answers, answers = os.pipe()
         given = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
-        self._state = tempfile.TemporaryDirectory(prefix="underlay-bench-")
-        given |= {"XDG_STATE_HOME": self._state.name}  # how screens were left is nobody's business here
+        self._end = ExitStack()
+        state = self._end.enter_context(private_folder("underlay-bench-"))
+        given |= {"XDG_STATE_HOME": str(state)}  # how screens were left is nobody's business here
         given |= {"UNDERLAY_BENCH_ORDERS": str(orders), "UNDERLAY_BENCH_ANSWERS": str(answers), **(environ or {})}
         for name in ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY"):
             given.pop(name, None)
@@ -147,4 +149,4 @@ class Terminal:
                 break
             time.sleep(0.02)
         self._lines.close()
-        self._state.cleanup()
+        self._end.close()

@@ -1,6 +1,7 @@
 """Real OpenSSH servers on loopback, with keys and configuration of their own, for tests and measurements."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 SSHD: Final = Path("/usr/sbin/sshd")
 _START_SECONDS: Final = 10.0
+_WITH_US: Final = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""A server ends with whoever started it, also with one that is killed (prctl(2), PR_SET_PDEATHSIG)."""
 
 
 def need(what: str, *, met: bool) -> None:
@@ -88,7 +91,7 @@ class Sshd:
             "LogLevel VERBOSE",
         ]
         config.write_text("\n".join(settings) + "\n")
-        argv = [str(SSHD), "-D", "-E", str(self.log), "-f", str(config)]
+        argv = [*_WITH_US, str(SSHD), "-D", "-E", str(self.log), "-f", str(config)]
         self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + _START_SECONDS
         host, _, port = addresses[-1].rpartition(":")
