@@ -333,7 +333,7 @@ class OverlayPane(OverviewPane):
     def explain(self) -> None:
         """Say below what the pair under the cursor lacks."""
         said = ""
-        if self.matrix.cursor_pair and self._diagnosis and self.matrix.has_focus:
+        if self.matrix.cursor_pair and self._diagnosis and self.has_focus_within:
             said = "; ".join(overlay.explain(self._diagnosis, *self.matrix.cursor_pair))
         self.say("  ".join(part for part in (self.filter.says, said) if part))
 
@@ -342,12 +342,8 @@ class OverlayPane(OverviewPane):
         self.explain()
         self.post_message(ListPane.Moved())
 
-    def on_descendant_focus(self) -> None:
-        """Say what is under the cursor."""
-        self.explain()
-
-    def on_descendant_blur(self) -> None:
-        """Say no more of it."""
+    def keys_came(self) -> None:
+        """Say what is under the cursor while the keys are here, and no more of it when they are not."""
         self.explain()
 
     def on_matrix_cell_selected(self, event: Matrix.CellSelected) -> None:

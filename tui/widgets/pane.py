@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Region
 from textual.message import Message
+from textual.messages import Update
 from textual.strip import Strip
 
 from probes.model.flux import ObjectRef
@@ -85,15 +86,16 @@ class Pane(Vertical):
 
     # The frame is drawn here: one of Textual's that follows the focus styles and draws all that is in it anew.
 
-    def on_descendant_focus(self) -> None:
-        """Show whose keys these are."""
-        self._has_keys = True
-        self._draw_anew()
+    def follow_focus(self) -> None:
+        """Show whose keys these are, in the frame in which the focus moves: its events come too late for that."""
+        if self.has_focus_within != self._has_keys:
+            self._has_keys = not self._has_keys
+            self._draw_anew()
+            self.screen.post_message(Update(self))  # Textual would tell the screen when the pane has nothing else to do
+            self.keys_came()
 
-    def on_descendant_blur(self) -> None:
-        """Show that they are another's now."""
-        self._has_keys = False
-        self._draw_anew()
+    def keys_came(self) -> None:
+        """Hear that the keys are this pane's now, or another's."""
 
     def on_resize(self) -> None:
         """Draw a frame of another size."""
