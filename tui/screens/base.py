@@ -142,9 +142,25 @@ class LiveScreen(PromptingScreen):
         Binding("ctrl+r", "collect", "Refresh", show=False, id="refresh", tooltip="Ask every source again, now"),
         Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Every key that works here"),
         Binding("escape", "back", "Back", show=False, id="back", tooltip="Stop the probe, clear the filter, leave"),
-        Binding("q", "leave", "Back", show=False, id="leave", tooltip="Back; on the overview, quit"),
-        Binding("left_square_bracket", "step(-1)", "Earlier", show=False, key_display="[", id="earlier"),
-        Binding("right_square_bracket", "step(1)", "Later", show=False, key_display="]", id="later"),
+        Binding("q", "leave", "Back", show=False, id="leave", tooltip="To the screen before; on the overview, quit"),
+        Binding(
+            "left_square_bracket",
+            "step(-1)",
+            "Earlier",
+            show=False,
+            key_display="[",
+            id="earlier",
+            tooltip="The place visited before this one",
+        ),
+        Binding(
+            "right_square_bracket",
+            "step(1)",
+            "Later",
+            show=False,
+            key_display="]",
+            id="later",
+            tooltip="The place visited after this one",
+        ),
         Binding("minus", "step(0)", "Last", show=False, key_display="-", id="last", tooltip="Where you were before"),
     ]
 

@@ -30,6 +30,8 @@ _ON_TOP: Final = 2
 """Root causes that stay in sight where one pane is shown at a time."""
 _CHROME: Final = 4
 """Lines of a single pane's screen that are no rows: header, panes, columns and keys."""
+_NOTE_GAP: Final = 2
+"""Cells between the panes' names and what is to be known of the one in sight."""
 _LEAST: Final = 4
 """Lines of a pane: its frame, its header and one row."""
 
@@ -136,7 +138,7 @@ class OverviewScreen(LiveScreen):
     def _say(self) -> None:
         glyphs = self.app.glyphs
         self.causes.set_lines(top_causes(self.app.diagnosis, self.size.width, glyphs))
-        self.bar.set_lines([pane_bar(self._panes, self._active, self.size.width)])
+        self.bar.set_lines([pane_bar(self._panes, self._active, self.size.width, glyphs)])
 
     def on_resize(self) -> None:
         """Fit into another size."""
@@ -264,7 +266,7 @@ def top_causes(diagnosis: Diagnosis, cells: int, glyphs: Glyphs) -> list[tuple[S
     return lines
 
 
-def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int) -> tuple[Span, ...]:
+def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int, glyphs: Glyphs) -> tuple[Span, ...]:
     """Put the panes into one line, each with how bad it is, and what is to be known of the one in sight.
 
     Where that does not fit, only the one in sight keeps its name.
@@ -276,8 +278,9 @@ def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int) -> tuple[Sp
         if _cells(spans) + (width(note) + 2 if note else 0) <= cells:
             break
     room = cells - _cells(spans) - 1
-    if note and room > 0:
-        spans.append(Span(" " * max(0, room - width(note)) + note, "stale"))
+    if note and room > _NOTE_GAP:
+        said = note if width(note) <= room - _NOTE_GAP else fit(note, room - _NOTE_GAP, glyphs)
+        spans.append(Span(" " * (room - width(said)) + said, "stale"))
     return tuple(spans)
 
 

@@ -11,7 +11,7 @@ from probes.model.flux import ObjectRef
 from probes.model.peers import OK
 from probes.model.summary.flux import FluxSummary
 from probes.rules.facts import node_ref
-from probes.rules.finding import Diagnosis
+from probes.rules.finding import Diagnosis, Finding
 from tui.format import UNICODE, Glyphs, Span, status, width
 from tui.probing import Wanted
 from tui.views import findings, flux, nodes, overlay, timeline
@@ -59,6 +59,10 @@ class _FindingsTable(ListTable):
         Binding("space", "fold", "Fold", id="findings.fold", tooltip="Hide or show what this explains"),
     ]
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Offer to fold only where there is something beneath."""
+        return action != "fold" or (isinstance(self.parent, FindingsPane) and self.parent.is_foldable)
+
     def action_fold(self) -> None:
         """Fold what is under the cursor."""
         pane = self.parent
@@ -86,6 +90,8 @@ class FindingsPane(ListPane, OverviewPane):
         self._toggled: set[str] = set()
         self._room: int | None = None
         self._last: tuple[Diagnosis, float, Since] | None = None
+        self.is_foldable = False
+        """Whether the finding under the cursor explains others."""
 
     def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:
         """Show the findings."""
@@ -121,9 +127,12 @@ class FindingsPane(ListPane, OverviewPane):
 
     def code(self) -> str:
         """Name the finding under the cursor."""
-        key = self.table.cursor_key
-        finding = findings.finding_at(self._last[0], key) if key and self._last else None
+        finding = self._finding()
         return finding.code if finding else ""
+
+    def _finding(self) -> Finding | None:
+        key = self.table.cursor_key
+        return findings.finding_at(self._last[0], key) if key and self._last else None
 
     def compose(self) -> ComposeResult:
         """Hold the table, and beneath it what the finding under the cursor is."""
@@ -142,12 +151,14 @@ class FindingsPane(ListPane, OverviewPane):
 
     def explain(self) -> None:
         """Say what the finding under the cursor is, as far as there is room beneath the table."""
+        finding = self._finding()
+        if self.is_foldable != bool(finding and finding.symptoms):
+            self.is_foldable = not self.is_foldable
+            self.screen.refresh_bindings()
         if not self._has_detail or not self.size.height:
             return
         rows = max(1, self.table.count()) + 1
         room = min(self.MOST_DETAIL, self.size.height - rows)
-        key = self.table.cursor_key
-        finding = findings.finding_at(self._last[0], key) if key and self._last else None
         if finding is None or room < self.LEAST_DETAIL:
             self.detail.set_lines([])
             return
@@ -166,9 +177,7 @@ class FindingsPane(ListPane, OverviewPane):
 
     def to_probe(self, diagnosis: Diagnosis) -> Wanted | None:
         """Probe what the finding under the cursor is to be verified by."""
-        key = self.table.cursor_key
-        finding = findings.finding_at(diagnosis, key) if key else None
-        return of_finding(diagnosis, finding) if finding else None
+        return of_finding(diagnosis, finding) if (finding := self._finding()) else None
 
     def fold(self) -> None:
         """Fold or unfold what the finding under the cursor explains."""

@@ -108,7 +108,7 @@ class PairedScreen(LiveScreen):
     def _say(self) -> None:
         """Say which lists there are, and how bad each is."""
         if len(self.lists) > 1 and self.size.width:
-            line = pane_bar(self.lists, self.active + 1, self.size.width)
+            line = pane_bar(self.lists, self.active + 1, self.size.width, self.app.glyphs)
             self.query_one("#bar", SpanLines).set_lines([line])
 
     def write(self) -> None:

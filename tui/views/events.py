@@ -163,7 +163,7 @@ def pull_document(diagnosis: Diagnosis, row: PullFailure, glyphs: Glyphs = UNICO
     }
     fields = [Field("image", Span(row.image)), Field("registry", Span(row.registry)), Field("node", Span(row.node))]
     fields += [Field("pods", Span(", ".join(row.pods)))]
-    fields += [
+    shared = [
         Field(what, status("warning", glyphs, f"{len(found)} fail") if found else Span("none fails", "muted"))
         for what, found in same.items()
     ]
@@ -173,6 +173,7 @@ def pull_document(diagnosis: Diagnosis, row: PullFailure, glyphs: Glyphs = UNICO
     return (
         Paragraph(row.message, "critical"),
         Fields(tuple(fields)),
+        Fields(tuple(shared)),
         *_said([(event.last_at, event.reason, event.count, event.message) for event in mine]),
     )
 

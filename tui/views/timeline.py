@@ -57,7 +57,7 @@ def timeline(changes: Sequence[Change], glyphs: Glyphs = UNICODE) -> Listing:
     """List the timeline, with what each change was of."""
     recent = islice(reversed(changes), _MOST)
     items = tuple(Item(_row(change, glyphs), subject_of(change)) for change in recent)
-    none = status("none", glyphs, "nothing has changed since this was opened")
+    none = status("none", glyphs, "nothing has changed since underlay was opened")
     return Listing(items, none, Span(str(len(items)) if items else glyphs.none, "muted"))
 
 

@@ -9,7 +9,8 @@ from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, Finding, Severity
 from tests.probes.worlds import AT, healthy, with_network
 from tests.tui.scripted import failed, shown, source_tree, without_vxlan
-from tui.screens.overview import OverviewScreen, share_out
+from tui.format import UNICODE
+from tui.screens.overview import OverviewScreen, pane_bar, share_out
 from tui.screens.overview_panes import FindingsPane, change_ref
 from tui.widgets.footer import Keys
 
@@ -158,7 +159,22 @@ async def test_fold() -> None:
         text = await screen.press("space")
         assert "▸1" in text
         assert "git home" not in text
-        assert "▾1" in await screen.press("space")
+        text = await screen.press("space")
+        assert "▾1" in text
+        assert "space fold" in text
+        assert "space fold" not in await screen.press("down")
+
+
+async def test_what_is_to_be_known_of_a_pane_never_touches_the_names() -> None:
+    """Where the line of panes is full, the note is cut with a mark, two cells beside the last name."""
+    async with shown(healthy()) as screen:
+        pane = screen.app.screen.query_one(FindingsPane)
+        pane.note = "a note that has no room beside the names"
+        line = "".join(span.text for span in pane_bar((pane,), 1, 30, UNICODE))
+        names, _, note = line.partition("a note")
+        assert names.endswith("  ")
+        assert note.endswith("…")
+        assert len(line) <= 30
 
 
 async def test_causes_come_folded_where_room_is_short() -> None:
