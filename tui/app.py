@@ -38,8 +38,8 @@ from tui.widgets.bars import PlainBars
 Publish = Callable[[Snapshot], None]
 FRAME: Final = 0.1
 """Seconds between two diagnoses at least: ten a second are more than an eye takes in."""
-_REST: Final = 19.0
-"""Seconds of rest for each that judging and drawing took: of a large and restless cluster, 5 % of a core."""
+_REST: Final = 32.0
+"""Seconds of rest for each that judging and drawing took: of a large and restless cluster, 3 % of a core."""
 _SLOWEST: Final = 0.5
 """Seconds between two diagnoses at most, however long they take."""
 _MANY: Final = 50

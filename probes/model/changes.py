@@ -101,7 +101,8 @@ def _networks(before: Snapshot, after: Snapshot) -> Iterator[Change]:
 def _network(name: str, old: NodeNetwork, new: NodeNetwork) -> Iterator[Change]:
     yield from _links(name, old, new)
     yield from _entries(name, "route", old.routes, new.routes, _route)
-    yield from _entries(name, "neighbour", _permanent(old.neighbors), _permanent(new.neighbors), _neighbor)
+    if old.neighbors is not new.neighbors:
+        yield from _entries(name, "neighbour", _permanent(old.neighbors), _permanent(new.neighbors), _neighbor)
     yield from _entries(name, "FDB", old.fdb, new.fdb, _fdb)
     env = (old.subnet_env, new.subnet_env)
     if "subnet_env" not in new.unassessed and "subnet_env" not in old.unassessed:

@@ -30,6 +30,10 @@ RESOURCES: Final = ("nodes", "leases", "pods", "pull_events", "flux", "secrets",
 """The fields of Snapshot that lists and watches fill; a source ``kube/flux/NAME`` fills part of ``flux``."""
 
 
+_BY_KIND: Final = frozenset(("flux", "secrets"))
+"""The fields whose kinds are sources of their own."""
+
+
 class SourceState(msgspec.Struct, frozen=True):
     """How one source of facts is doing."""
 
@@ -70,6 +74,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
 
     def resource(self, field: str) -> SourceState:
         """Sum up the sources that fill one field: the worst that is not merely absent, else absent, else loading."""
+        if field not in _BY_KIND:
+            return self.source(f"{KUBE}{field}")
         prefix = f"{KUBE}{field}"
         states = [s for name, s in self.sources.items() if name == prefix or name.startswith(prefix + "/")]
         for status in ("unreachable", "timeout", "failed", "restricted", "loading", "ok"):
@@ -195,7 +201,8 @@ def fold(snapshot: Snapshot, observations: Iterable[Observed[Any] | Failed]) -> 
                 continue
             draft.put(observation)
             draft.state(observation.source, "ok", observation.at, answered=True)
-    _drop_gone_nodes(draft)
+    if draft.fields["nodes"] is not snapshot.nodes or draft.sources.keys() != snapshot.sources.keys():
+        _drop_gone_nodes(draft)
     return Snapshot(**{**draft.fields, "sources": draft.sources})
 
 

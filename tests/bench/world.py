@@ -23,7 +23,7 @@ from probes.model.network import (
     UdpSocket,
     Unit,
 )
-from probes.model.observation import Listed, Observed
+from probes.model.observation import Delta, Listed, Observed
 from probes.model.snapshot import Snapshot, fold
 from tests.probes.worlds import triple, vxlan_link
 
@@ -74,6 +74,7 @@ class World:
         """What the API says; no node has answered yet."""
         networks = [Observed(f"node/{name}", self.at, self.network(i)) for i, name in enumerate(self.names)]
         self.snapshot = fold(self.kube, networks)
+        self._pods = list(self.snapshot.pods)
         """The newest."""
 
     def change(self, count: int, first: int = 0) -> Snapshot:
@@ -110,15 +111,14 @@ class World:
             )
             for i in numbers
         ]
-        self.snapshot = fold(self.snapshot, observed)
-        keys = list(self.snapshot.pods)
-        for i in range(pods):
-            key = keys[(first + i) % len(keys)]
-            pod = self.snapshot.pods[key]
-            container = msgspec.structs.replace(pod.containers[0], restarts=self._version)
-            changed = {**self.snapshot.pods, key: msgspec.structs.replace(pod, containers=(container,))}
-            self.snapshot = msgspec.structs.replace(self.snapshot, pods=changed)
+        restarted = (self._pods[(first + i) % len(self._pods)] for i in range(pods))
+        changed = {key: self._restarted(self.snapshot.pods[key]) for key in restarted}
+        self.snapshot = fold(self.snapshot, [*observed, Observed("kube/pods", now, Delta(changed))])
         return self.snapshot
+
+    def _restarted(self, pod: Pod) -> Pod:
+        container = msgspec.structs.replace(pod.containers[0], restarts=self._version)
+        return msgspec.structs.replace(pod, containers=(container,))
 
     def network(self, i: int, *, mtu: int | None = None, counted: int = 0) -> NodeNetwork:
         """Make what a node's kernel has."""

@@ -93,7 +93,7 @@ class SecretsPane(EventPane):
 
 
 class ChangesPane(EventPane):
-    """What changed since this was opened."""
+    """What changed since underlay was opened."""
 
     NAME = "Changes"
     COLUMNS = timeline.COLUMNS

@@ -12,14 +12,13 @@ from probes.model.peers import OK
 from probes.model.summary.flux import FluxSummary
 from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis, Finding
-from tui.format import UNICODE, Glyphs, Span, status, width
+from tui.format import UNICODE, Glyphs, Span, width
 from tui.probing import Wanted
 from tui.views import findings, flux, nodes, overlay, timeline
 from tui.views.findings import Since
 from tui.views.probes_wanted import between, of_finding
 from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
-from tui.widgets.items import Item, Listing
 from tui.widgets.lines import Lines
 from tui.widgets.listpane import ListPane, ListTable
 from tui.widgets.matrix import Matrix
@@ -94,8 +93,15 @@ class FindingsPane(ListPane, OverviewPane):
         """Whether the finding under the cursor explains others."""
 
     def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:
-        """Show the findings."""
-        self._last = (diagnosis, now, since)
+        """Show the findings, if they are others or began at another time."""
+        before, self._last = self._last, (diagnosis, now, since)
+        if before is None or not diagnosis.findings or not findings.are_same(diagnosis, before[0]):
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._last is None:
+            return
+        diagnosis, now, since = self._last
         listing = findings.findings(diagnosis, self.glyphs, since, self._folded(diagnosis))
         self.badge = listing.badge
         self.set_listing(listing, now)
@@ -105,8 +111,7 @@ class FindingsPane(ListPane, OverviewPane):
         """Tell how many lines there are for findings: where not all fit, causes come folded."""
         if lines != self._room:
             self._room = lines
-            if self._last is not None:
-                self.show(*self._last)
+            self._draw()
 
     def _folded(self, diagnosis: Diagnosis) -> frozenset[str]:
         """Tell which causes are folded: what was toggled, and all where they do not fit and nothing is sought."""
@@ -117,8 +122,7 @@ class FindingsPane(ListPane, OverviewPane):
     def set_filter(self, wanted: Filter) -> None:
         """Leave out what is not wanted; what is sought may be folded away."""
         self.filter = wanted
-        if self._last is not None:
-            self.show(*self._last)
+        self._draw()
 
     def renew(self) -> None:
         """Be as if just made, with nothing folded that fits."""
@@ -184,7 +188,7 @@ class FindingsPane(ListPane, OverviewPane):
         key = self.table.cursor_key
         if key is not None and self._last is not None:
             self._toggled ^= {key}
-            self.show(self._last[0], self.table.now, self._last[2])
+            self._draw()
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
@@ -272,24 +276,13 @@ class ChangesPane(ListPane, OverviewPane):
         if newest == self._newest:
             return
         self._newest = newest
-        rows = timeline.change_rows(changes, self.glyphs)
-        self.badge = Span(str(len(rows)) if rows else self.glyphs.none, "muted")
-        nothing = status("none", self.glyphs, "nothing has changed since underlay was opened")
-        refs = {row.key: change_ref(change) for row, change in zip(rows, reversed(changes), strict=False)}
-        self.set_listing(Listing(tuple(Item(row, refs[row.key]) for row in rows), nothing), now)
+        listing = timeline.timeline(changes, self.glyphs)
+        self.badge = listing.badge
+        self.set_listing(listing, now)
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
         return max(1, self.table.count()) + 1 + _FRAME
-
-
-def change_ref(change: Change) -> ObjectRef | None:
-    """Tell what changed: a Flux object, the API or a node."""
-    kind, _, rest = change.subject.partition("/")
-    namespace, slash, name = rest.partition("/")
-    if slash:
-        return ObjectRef(kind, namespace, name)
-    return None if change.subject == "API" else node_ref(change.subject)
 
 
 class _MeshMatrix(Matrix):
@@ -310,6 +303,7 @@ class OverlayPane(OverviewPane):
         slash = "/" if glyphs.ok.isascii() else "╲"
         self.matrix = _MeshMatrix(f"from {slash} to", glyphs=glyphs)
         self._mesh = overlay.Mesh()
+        self._cells = self._every_cell()
         self._diagnosis: Diagnosis | None = None
         self._told: tuple[object, ...] = ()
 
@@ -330,9 +324,16 @@ class OverlayPane(OverviewPane):
             return
         self._told = told
         self._mesh = overlay.mesh(diagnosis, self.glyphs)
+        self._cells = self._every_cell()
         self.badge = self._mesh.badge
         self.matrix.placeholder = self._mesh.nothing
         self._fill()
+
+    def _every_cell(self) -> int:
+        names = self._mesh.names
+        label = max((width(name) for name in (*names, self.matrix.corner)), default=0)
+        every = min(16, max([4, self._mesh.widest, *(width(name) for name in names)]))
+        return max(24, min(24, label) + len(names) * (every + 1)) + _FRAME
 
     def _fill(self) -> None:
         wanted = [name for name in self._mesh.names if self.filter.wants(name, is_fault=name in self._mesh.broken)]
@@ -394,7 +395,4 @@ class OverlayPane(OverviewPane):
 
     def cells(self) -> int:
         """Tell how many cells it would take to show every destination, frame included."""
-        names = self._mesh.names
-        label = max((width(name) for name in (*names, self.matrix.corner)), default=0)
-        every = min(16, max([4, self._mesh.widest, *(width(name) for name in names)]))
-        return max(24, min(24, label) + len(names) * (every + 1)) + _FRAME
+        return self._cells

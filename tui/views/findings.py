@@ -103,6 +103,11 @@ def causes(diagnosis: Diagnosis) -> Causes:
     return Causes(frozenset(finding_key(finding) for finding in every if finding.symptoms), len(every))
 
 
+def are_same(one: Diagnosis, other: Diagnosis) -> bool:
+    """Tell whether the findings are the same, and all that dates them."""
+    return one.findings is other.findings and one.flux is other.flux and one.snapshot.nodes is other.snapshot.nodes
+
+
 def findings(diagnosis: Diagnosis, glyphs: Glyphs, since: Since, folded: Collection[str] = ()) -> Listing:
     """List root causes and, where they are not folded, their symptoms."""
     items: list[Item] = []

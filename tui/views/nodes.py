@@ -34,6 +34,8 @@ COLUMNS: Final = (
 )
 SEEN_LATE: Final = 90.0
 """Seconds after which what a node said is old: it is asked again at least every 30."""
+_SEEN_STEP: Final = 5.0
+"""Seconds in which the age of an answer is told: a fleet whose every line counts seconds is not quiet."""
 
 
 class NodeRows:
@@ -82,7 +84,7 @@ def _seen(glyphs: Glyphs, at: float | None, now: float) -> Span:
     if at is None:
         return Span(glyphs.unknown, "unknown")
     if now - at < SEEN_LATE:
-        return Span(age(now - at, glyphs), "muted")
+        return Span(age((now - at) // _SEEN_STEP * _SEEN_STEP, glyphs), "muted")
     return status("stale", glyphs, age(now - at, glyphs))
 
 

@@ -85,7 +85,8 @@ class ListPane(Pane):
         self._items = {item.row.key: item for item in listing.items}
         if self.filter.pattern is None or len(self._texts) > 2 * len(self._items):
             self._texts.clear()
-        wanted = [item.row for item in listing.items if not self.filter.says or self._wants(item)]
+        is_filtered = bool(self.filter.says)
+        wanted = [item.row for item in listing.items if not is_filtered or self._wants(item)]
         if listing.items and not wanted:
             said = "nothing matches; esc shows everything" if self.filter.text else "no faults; ctrl-z shows everything"
             self.table.placeholder = Span(f"{self.glyphs.none} {said}", "muted")
@@ -98,7 +99,7 @@ class ListPane(Pane):
         if not self.table.is_touched and self.table.cursor:
             self.table.move_to(0, quiet=True)
             self.post_message(self.Moved())
-        parts = [listing.note, self.filter.says, f"{len(wanted)} of {len(self._items)}" if self.filter.says else ""]
+        parts = [listing.note, self.filter.says, f"{len(wanted)} of {len(self._items)}" if is_filtered else ""]
         self.say("  ".join(part for part in parts if part))
 
     def _wants(self, item: Item) -> bool:

@@ -11,7 +11,8 @@ from tests.probes.worlds import AT, healthy, with_network
 from tests.tui.scripted import failed, shown, source_tree, without_vxlan
 from tui.format import UNICODE
 from tui.screens.overview import OverviewScreen, pane_bar, share_out
-from tui.screens.overview_panes import FindingsPane, change_ref
+from tui.screens.overview_panes import FindingsPane
+from tui.views.timeline import subject_of
 from tui.widgets.footer import Keys
 
 
@@ -340,7 +341,7 @@ def test_lines_are_shared_fairly() -> None:
 def test_change_leads_to_its_subject() -> None:
     """A change of a node leads to the node, one of a Flux object to that; the API is nothing to open."""
     made = [Change(AT, subject, "x", "a", "b") for subject in ("samwise", "GitRepository/flux-system/home", "API")]
-    assert [change_ref(change) for change in made] == [
+    assert [subject_of(change) for change in made] == [
         node_ref("samwise"),
         ObjectRef("GitRepository", "flux-system", "home"),
         None,
