@@ -261,9 +261,8 @@ class LiveScreen(PromptingScreen):
     def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature is Textual's
         """Say in the same frame which keys work now; Textual would say it in the next one."""
         super().set_focus(widget, scroll_visible, from_app_focus)
-        if self.is_mounted:
-            for pane in self.panes():
-                pane.follow_focus()
+        for pane in self.panes():
+            pane.follow_focus()
         if self.is_mounted and self.is_active:
             self.query_one(Keys).update_keys(self)
 

@@ -2,6 +2,7 @@
 
 import pytest
 from textual.binding import Binding
+from textual.geometry import Region
 
 from probes.model.changes import Change
 from probes.model.flux import ObjectRef
@@ -14,6 +15,8 @@ from tui.screens.overview import OverviewScreen, pane_bar, share_out
 from tui.screens.overview_panes import FindingsPane
 from tui.views.timeline import subject_of
 from tui.widgets.footer import Keys
+from tui.widgets.pane import Pane
+from tui.widgets.tones import tones_of
 
 
 def rows(text: str) -> list[str]:
@@ -59,6 +62,29 @@ async def test_one_pane_at_a_time() -> None:
         assert "target" in await screen.press("tab", "tab")
         assert "SUBJECT" in await screen.press("tab", "tab")
         assert "CHANGE" in await screen.press("shift+tab")
+
+
+async def test_the_pane_that_has_the_keys_is_framed_from_the_start() -> None:
+    """Nobody need press a key to see whose keys these are, on the overview as on a screen that is opened."""
+
+    def framed() -> list[str]:
+        """List the titles of the frames that are drawn as that of the keys' pane."""
+        panes = [pane for pane in app.screen.query(Pane) if pane.display]
+        return [
+            pane.NAME
+            for pane in panes
+            for strip in [pane.render_lines(Region(0, 0, *pane.region.size))[0]]
+            if next(iter(strip)).style == tones_of(pane).variable("border")
+        ]
+
+    async with shown(without_vxlan(healthy())) as screen:
+        app = screen.app
+        assert framed() == ["Findings"]
+        await screen.press("2")
+        assert framed() == ["Nodes"]
+        app.go("mesh")
+        await screen.pilot.pause()
+        assert framed() == ["Overlay"]
 
 
 async def test_zoom() -> None:
