@@ -280,7 +280,7 @@ def pane_bar(panes: Sequence[OverviewPane], active: int, cells: int, glyphs: Gly
     room = cells - _cells(spans) - 1
     if note and room > _NOTE_GAP:
         said = note if width(note) <= room - _NOTE_GAP else fit(note, room - _NOTE_GAP, glyphs)
-        spans.append(Span(" " * (room - width(said)) + said, "stale"))
+        spans += [Span(" " * (room - width(said)), "muted"), Span(said, "stale")]
     return tuple(spans)
 
 

@@ -58,15 +58,16 @@ class _FindingsTable(ListTable):
         Binding("space", "fold", "Fold", id="findings.fold", tooltip="Hide or show what this explains"),
     ]
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to fold only where there is something beneath."""
-        return action != "fold" or (isinstance(self.parent, FindingsPane) and self.parent.is_foldable)
+        if action == "fold":
+            return isinstance(self.parent, FindingsPane) and self.parent.is_foldable
+        return super().check_action(action, parameters)
 
     def action_fold(self) -> None:
         """Fold what is under the cursor."""
-        pane = self.parent
-        if isinstance(pane, FindingsPane):
-            pane.fold()
+        if isinstance(self.parent, FindingsPane):
+            self.parent.fold()
 
 
 class FindingsPane(ListPane, OverviewPane):
@@ -131,8 +132,7 @@ class FindingsPane(ListPane, OverviewPane):
 
     def code(self) -> str:
         """Name the finding under the cursor."""
-        finding = self._finding()
-        return finding.code if finding else ""
+        return finding.code if (finding := self._finding()) else ""
 
     def _finding(self) -> Finding | None:
         key = self.table.cursor_key

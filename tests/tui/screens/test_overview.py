@@ -197,11 +197,21 @@ async def test_what_is_to_be_known_of_a_pane_never_touches_the_names() -> None:
     async with shown(healthy()) as screen:
         pane = screen.app.screen.query_one(FindingsPane)
         pane.note = "a note that has no room beside the names"
-        line = "".join(span.text for span in pane_bar((pane,), 1, 30, UNICODE))
+        spans = pane_bar((pane,), 1, 30, UNICODE)
+        assert spans[-1].text.startswith("a note"), "what is before it would be underlined with it in 16 colours"
+        line = "".join(span.text for span in spans)
         names, _, note = line.partition("a note")
         assert names.endswith("  ")
         assert note.endswith("…")
         assert len(line) <= 30
+
+
+async def test_a_list_of_nothing_offers_neither_to_open_nor_to_fold() -> None:
+    """Where nothing is wrong no key is offered that would do nothing."""
+    async with shown(healthy()) as screen:
+        text = await screen.until("nothing is wrong")
+        assert "↵ open" not in text
+        assert "space fold" not in text
 
 
 async def test_causes_come_folded_where_room_is_short() -> None:
