@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from probes.rules.facts import families_of
 from probes.rules.finding import Diagnosis
 from runbooks.about_objects import stamp_of
 from runbooks.actions import Target
@@ -45,6 +46,7 @@ def node_facts(diagnosis: Diagnosis, name: str, found: Found) -> dict[str, str]:
         "address": node.internal_ips[0] if node and node.internal_ips else "",
         "uplink": row.uplink,
         "uplink-mtu": row.uplink_mtu,
+        "families": "+".join(families_of(node)) if node else "",
         "overlay": row.overlay,
         "overlay-mtu": row.overlay_mtu,
         "overlay-mtu-expected": row.overlay_mtu_expected,

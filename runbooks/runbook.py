@@ -24,7 +24,7 @@ node of Flux's source-controller, and the same only while it cannot fetch someth
 fetched; the ExternalSecrets that are not in sync."""
 NODE_FACTS: Final = (
     *("name", "role", "unit", "address", "uplink", "uplink-mtu", "overlay", "overlay-mtu", "overlay-mtu-expected"),
-    *("subnet-env-mtu", "kernel", "version", "pod-network", "source-controller-netns"),
+    *("subnet-env-mtu", "kernel", "version", "families", "pod-network", "source-controller-netns"),
 )
 """What ``${node.FACT}`` may name, as the diagnosis knows it; ``${node.host.NAME}`` is what its host has set."""
 OBJECT_FACTS: Final = (

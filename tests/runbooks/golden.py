@@ -93,6 +93,14 @@ def other_mac() -> Snapshot:
     return with_network(_mac(healthy(), "theoden"), "samwise", links=links, udp=())
 
 
+def dual_stack() -> Snapshot:
+    """theoden has podCIDRs of both families, and its IPv4 device another MAC than it published."""
+    snapshot = _mac(healthy(), "theoden")
+    node = snapshot.nodes["theoden"]
+    both = msgspec.structs.replace(node, pod_cidrs=(*node.pod_cidrs, "fd00:42:2::/64"))
+    return fold(snapshot, [Observed("kube/nodes", AT, Listed({**snapshot.nodes, "theoden": both}))])
+
+
 def hot_patched() -> Snapshot:
     """Uplinks lowered by hand, subnet.env edited on samwise, a copy left, one pod made since."""
     snapshot = healthy()
@@ -153,6 +161,7 @@ CASES: Final[Mapping[str, Case]] = {
     "restore-peerless": Case("restore-vxlan", peerless),
     "restore-other-mac": Case("restore-vxlan", other_mac, hosts={"theoden": {"os": "usual"}}),
     "restore-other-mac-nixos": Case("restore-vxlan", other_mac, {"nodes": "theoden"}, {"theoden": {"os": "nixos"}}),
+    "restore-dual-stack": Case("restore-vxlan", dual_stack, {"nodes": "theoden"}, {"theoden": {"os": "usual"}}),
     "mtu-lowered": Case(
         "mtu-change",
         hot_patched,
