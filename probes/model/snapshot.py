@@ -201,7 +201,8 @@ def fold(snapshot: Snapshot, observations: Iterable[Observed[Any] | Failed]) -> 
                 continue
             draft.put(observation)
             draft.state(observation.source, "ok", observation.at, answered=True)
-    if draft.fields["nodes"] is not snapshot.nodes or draft.sources.keys() != snapshot.sources.keys():
+    told = draft.sources.get(f"{KUBE}nodes", _LOADING).status != snapshot.source(f"{KUBE}nodes").status
+    if told or draft.fields["nodes"] is not snapshot.nodes or draft.sources.keys() != snapshot.sources.keys():
         _drop_gone_nodes(draft)
     return Snapshot(**{**draft.fields, "sources": draft.sources})
 

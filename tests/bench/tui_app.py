@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import themes
 from probes.model.snapshot import Snapshot
 from tests.bench.world import World
 from tui.app import UnderlayApp
@@ -136,8 +137,6 @@ class Live(Script):
 
 def main(words: list[str]) -> Any:
     """Make the world, then run the app."""
-    import themes  # noqa: PLC0415 - after tui, as ever: what imports Textual first settles its frames a second
-
     if words[0] == "live":
         script: Script = Live(Place(kubeconfig=Path(words[1]), ssh_config=Path(words[2]), demo="bench"))
     else:

@@ -94,3 +94,15 @@ def test_a_snapshot_is_compared_by_identity() -> None:
     """Comparing two snapshots never walks through their values."""
     first = Snapshot(nodes={"a": Node("a")})
     assert first != msgspec.structs.replace(first)
+
+
+def test_a_late_answer_of_a_node_that_is_gone_goes_once_the_api_answers_again() -> None:
+    """It came while nobody could say that the node is no more, and the list that says so is the one from before."""
+    before = healthy()
+    away = fold(before, [Failed("kube/nodes", 1001.0, "refused", "unreachable")])
+    late = fold(away, [Observed("node/gollum", 1002.0, network(1, 3))])
+    assert "gollum" in late.networks
+    back = fold(late, [Observed("kube/nodes", 1003.0, Listed(dict(before.nodes)))])
+    assert back.nodes is before.nodes
+    assert "gollum" not in back.networks
+    assert "node/gollum" not in back.sources
