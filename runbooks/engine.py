@@ -281,7 +281,7 @@ class Engine:
         outages = str(self._eyes.outages)
         match end:
             case "completed":
-                all_steps = "Its one step is" if total == 1 else f"All {total} steps are"
+                all_steps = {1: "Its one step is", 2: "Both steps are"}.get(total, f"All {total} steps are")
                 return f"{all_steps} behind us{_still(self._excused)}; {outages} during the run."
             case "refused":
                 return f"{text}."

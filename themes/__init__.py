@@ -29,6 +29,7 @@ TONES: Final = (
     "sparkline",
     "header",
     "selection",
+    "match",
     "unlocked",
 )
 ATTRIBUTES: Final = ("bold", "dim", "italic", "underline", "reverse", "strike")

@@ -64,6 +64,7 @@ class UnderlayApp(KeepingApp):
     """One cluster, live; nothing that happens to it ends the app."""
 
     TITLE = "underlay"
+    CSS = commands.PALETTE_CSS
     COMMANDS = {commands.Commands}  # noqa: RUF012 - Textual's own form
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -155,6 +155,21 @@ def _theme(app: LiveApp, name: str) -> str:
     return ""
 
 
+PALETTE_CSS: Final = """
+CommandPalette > Vertical { margin-top: 2; }
+CommandPalette SearchIcon { display: none; }
+CommandPalette #--input, CommandPalette #--input.--list-visible { border: none; padding: 0 1; }
+CommandPalette CommandList { border: none; }
+CommandPalette CommandList > .option-list--option-highlighted {
+    color: $block-cursor-foreground; background: $block-cursor-background;
+    text-style: $block-cursor-blurred-text-style;
+}
+CommandPalette > .command-palette--help-text { text-style: not bold; }
+"""
+"""Nothing in it needs Unicode. Its cursor has the colours of every list's; where there are none it is underlined, for
+Textual draws no option reversed (``Widget.get_visual_style`` leaves that out)."""
+
+
 class Commands(Provider):
     """The same commands in the command palette."""
 

@@ -7,7 +7,8 @@ from textual.binding import Binding, BindingType
 
 from probes.model.flux import ObjectRef
 from probes.rules.finding import Diagnosis, Finding
-from tui.screens.overview_panes import FindingsPane, OverviewPane
+from tui.screens.findings_pane import FindingsPane
+from tui.screens.overview_panes import OverviewPane
 from tui.screens.paired import PairedScreen
 from tui.views.finding_detail import cause_of, finding_document
 from tui.views.findings import finding_at, finding_key

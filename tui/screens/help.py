@@ -1,7 +1,7 @@
 """Help: every key that works where it was asked for, made from the bindings themselves."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from textual import events, getters
 from textual.app import ComposeResult
@@ -11,6 +11,7 @@ from textual.screen import ModalScreen, Screen
 
 from tui.format import Glyphs, Span, fit, status, width
 from tui.screens.base import LiveApp
+from tui.widgets.blocks import wrap
 from tui.widgets.footer import key_name
 from tui.widgets.spanline import SpanLines
 
@@ -24,8 +25,12 @@ class Key(NamedTuple):
     tooltip: str
 
 
-_GROUPS = ("Here", "Anywhere", "The list")
-_SIGNS = (
+_WIDTH: Final = 76
+_FRAME: Final = 5
+"""Cells that are no text: frame, padding and scroll bar."""
+_INDENT: Final = 2
+_GROUPS: Final = ("Here", "Anywhere", "The list")
+_SIGNS: Final = (
     ("ok", "as it should be"),
     ("warning", "warning"),
     ("critical", "critical"),
@@ -58,8 +63,8 @@ def _group(active: ActiveBinding) -> str:
     return "Here" if "." in identity else "Anywhere"
 
 
-def help_lines(keys: Iterable[Key], glyphs: Glyphs) -> list[tuple[Span, ...]]:
-    """Write keys by group, and what the signs mean."""
+def help_lines(keys: Iterable[Key], cells: int, glyphs: Glyphs) -> list[tuple[Span, ...]]:
+    """Write keys by group, and what the signs mean; what is longer than the cells goes on beneath."""
     keys = list(keys)
     column = min(24, max((width(key.key) for key in keys), default=0) + 2)
     lines: list[tuple[Span, ...]] = []
@@ -69,12 +74,14 @@ def help_lines(keys: Iterable[Key], glyphs: Glyphs) -> list[tuple[Span, ...]]:
             lines += [(Span(group, "header"),)]
         for key in mine:
             said = key.says + (f": {key.tooltip}" if key.tooltip else "")
-            lines.append((Span("  " + fit(key.key, column, glyphs), "accent"), Span(said)))
+            for place, line in enumerate(wrap(said, cells - column - _INDENT, glyphs)):
+                name = fit("" if place else key.key, column, glyphs)
+                lines.append((Span(" " * _INDENT + name, "accent"), Span(line)))
         lines += [(Span(""),)] if mine else []
     lines.append((Span("Signs", "header"),))
     for name, said in _SIGNS:
         sign = status(name, glyphs)
-        lines.append((Span("  "), Span(fit(sign.text, column, glyphs), sign.tone), Span(said)))
+        lines.append((Span(" " * _INDENT), Span(fit(sign.text, column, glyphs), sign.tone), Span(said)))
     return lines
 
 
@@ -83,15 +90,14 @@ class HelpScreen(ModalScreen[None]):
 
     app = getters.app(LiveApp)
 
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; background: $background; }
-    HelpScreen.-ansi { background: transparent; }
-    HelpScreen > VerticalScroll {
-        width: 76; max-width: 100%; height: auto; max-height: 100%;
+    DEFAULT_CSS = f"""
+    HelpScreen, HelpScreen:ansi {{ align: center middle; background: $background; }}
+    HelpScreen > VerticalScroll {{
+        width: {_WIDTH}; max-width: 100%; height: auto; max-height: 100%;
         border: round $border; border-title-color: $tone-accent; border-subtitle-color: $tone-muted;
         background: $background; padding: 0 1; scrollbar-size-vertical: 1;
-    }
-    HelpScreen.-ascii > VerticalScroll { border: ascii $border; }
+    }}
+    HelpScreen.-ascii > VerticalScroll {{ border: ascii $border; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "Close", id="help.close"),
@@ -132,7 +138,8 @@ class HelpScreen(ModalScreen[None]):
         self.body.focus()
 
     def _write(self) -> None:
-        self.query_one(SpanLines).set_lines(help_lines(self._keys, self.app.glyphs))
+        cells = min(_WIDTH, self.app.size.width) - _FRAME
+        self.query_one(SpanLines).set_lines(help_lines(self._keys, cells, self.app.glyphs))
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

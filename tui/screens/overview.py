@@ -15,7 +15,8 @@ from probes.rules.finding import Diagnosis
 from tui.format import Glyphs, Span, fit, width
 from tui.probed import Probed
 from tui.screens.base import LiveScreen
-from tui.screens.overview_panes import ChangesPane, FindingsPane, FluxPane, NodesPane, OverlayPane, OverviewPane
+from tui.screens.findings_pane import FindingsPane
+from tui.screens.overview_panes import ChangesPane, FluxPane, NodesPane, OverlayPane, OverviewPane
 from tui.screens.probes_panes import TargetsPane
 from tui.views.findings import severity_span, short_subject
 from tui.widgets.listpane import ListPane
@@ -34,6 +35,8 @@ _NOTE_GAP: Final = 2
 """Cells between the panes' names and what is to be known of the one in sight."""
 _LEAST: Final = 4
 """Lines of a pane: its frame, its header and one row."""
+_RECENT: Final = 8
+"""Lines up to which what changed goes before a longer telling of a finding."""
 
 
 class OverviewScreen(LiveScreen):
@@ -51,21 +54,21 @@ class OverviewScreen(LiveScreen):
     OverviewScreen #bar { background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "pane(1)", "Findings", show=False, id="overview.findings"),
-        Binding("2", "pane(2)", "Nodes", show=False, id="overview.nodes"),
-        Binding("3", "pane(3)", "Overlay", show=False, id="overview.overlay"),
-        Binding("4", "pane(4)", "Flux", show=False, id="overview.flux"),
-        Binding("5", "pane(5)", "Probes", show=False, id="overview.probes"),
-        Binding("6", "pane(6)", "Changes", show=False, id="overview.changes"),
+        Binding("1", "pane(1)", show=False, id="overview.findings"),
+        Binding("2", "pane(2)", show=False, id="overview.nodes"),
+        Binding("3", "pane(3)", show=False, id="overview.overlay"),
+        Binding("4", "pane(4)", show=False, id="overview.flux"),
+        Binding("5", "pane(5)", show=False, id="overview.probes"),
+        Binding("6", "pane(6)", show=False, id="overview.changes"),
         Binding(
             "tab",
             "turn(1)",
             "Pane",
             key_display="1-6",
             id="overview.next",
-            tooltip="Go to it by its number; tab goes on by one",
+            tooltip="Findings, nodes, overlay, Flux, probes, changes; tab goes on by one",
         ),
-        Binding("shift+tab", "turn(-1)", "Previous pane", show=False, id="overview.previous"),
+        Binding("shift+tab", "turn(-1)", "Pane before", show=False, id="overview.previous"),
         Binding("z", "zoom", "Zoom", id="overview.zoom", tooltip="One pane alone, or all of them"),
     ]
 
@@ -166,17 +169,21 @@ class OverviewScreen(LiveScreen):
         if not self.size.height:
             return
         found, nodes, mesh, flux, probes, changes = self._panes
-        if isinstance(found, FindingsPane):
-            found.give_room(self.size.height - _CHROME if self._is_single else self.size.height // 3)
         if self._is_single:
+            if isinstance(found, FindingsPane):
+                found.give_room(self.size.height - _CHROME)
             for pane in self._panes:
                 _set(pane, "height", "1fr")
             _set(self._left, "width", "1fr")
             return
         _set(flux, "height", "100%")
-        lower = max(flux.wants(), mesh.wants() + _LEAST)
-        heights = share_out(self.size.height - 2, [found.wants(), nodes.wants(), probes.wants(), lower])
-        wanted = found.wants_detail() if isinstance(found, FindingsPane) else 0
+        lower = max(flux.wants(), mesh.wants() + min(max(_LEAST, changes.wants()), _RECENT))
+        lines, others = self.size.height - 2, nodes.wants() + probes.wants() + lower
+        wanted = 0
+        if isinstance(found, FindingsPane):
+            found.give_room(max(self.size.height // 3, lines - others - _LEAST + 1))
+            wanted = found.wants_detail()
+        heights = share_out(lines, [found.wants(), nodes.wants(), probes.wants(), lower])
         spare = min(wanted, heights[3] - lower)
         if spare >= FindingsPane.LEAST_DETAIL:
             heights[0] += spare

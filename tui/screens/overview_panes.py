@@ -1,4 +1,4 @@
-"""The panes of the overview: findings, nodes, the overlay and Flux."""
+"""The panes of the overview: nodes, the overlay, Flux and what changed."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -11,24 +11,21 @@ from probes.model.flux import ObjectRef
 from probes.model.peers import OK
 from probes.model.summary.flux import FluxSummary
 from probes.rules.facts import node_ref
-from probes.rules.finding import Diagnosis, Finding
-from tui.format import UNICODE, Glyphs, Span, width
+from probes.rules.finding import Diagnosis
+from tui.format import UNICODE, Glyphs, Span, status, width
 from tui.probing import Wanted
-from tui.views import findings, flux, nodes, overlay, timeline
+from tui.views import flux, nodes, overlay, timeline
 from tui.views.findings import Since
-from tui.views.probes_wanted import between, of_finding
+from tui.views.probes_wanted import between
 from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
 from tui.widgets.lines import Lines
-from tui.widgets.listpane import ListPane, ListTable
+from tui.widgets.listpane import ListPane
 from tui.widgets.matrix import Matrix
 from tui.widgets.pane import Pane
-from tui.widgets.spanline import SpanLines
-from tui.widgets.table import Table
 
-_FRAME: Final = 2
-_LOOKED_AT: Final = 20
-"""Findings of which the longest sets how many lines are kept for telling one."""
+FRAME: Final = 2
+"""Lines, or cells, of a pane's two edges."""
 
 
 class OverviewPane(Pane):
@@ -49,150 +46,6 @@ class OverviewPane(Pane):
     def lines(self) -> Lines:
         """What takes the keys."""
         raise NotImplementedError
-
-
-class _FindingsTable(ListTable):
-    """Findings; space folds what a root cause explains."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "fold", "Fold", id="findings.fold", tooltip="Hide or show what this explains"),
-    ]
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to fold only where there is something beneath."""
-        if action == "fold":
-            return isinstance(self.parent, FindingsPane) and self.parent.is_foldable
-        return super().check_action(action, parameters)
-
-    def action_fold(self) -> None:
-        """Fold what is under the cursor."""
-        if isinstance(self.parent, FindingsPane):
-            self.parent.fold()
-
-
-class FindingsPane(ListPane, OverviewPane):
-    """Root causes first, with what they explain beneath."""
-
-    NAME = "Findings"
-    LEAST_DETAIL = 3
-    MOST_DETAIL = 6
-    COLUMNS = findings.COLUMNS
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("S", "sort('since')", "Sort by since", show=False, id="sort.since"),
-        Binding("N", "sort('subject')", "Sort by subject", show=False, id="sort.subject"),
-    ]
-
-    def __init__(self, number: int, *, glyphs: Glyphs = UNICODE, has_detail: bool = False) -> None:
-        super().__init__(number, glyphs=glyphs, id="findings")
-        self.table = _FindingsTable(self.COLUMNS, glyphs=glyphs)
-        self.detail = SpanLines(glyphs=glyphs, id="detail")
-        self._has_detail = has_detail
-        self._toggled: set[str] = set()
-        self._room: int | None = None
-        self._last: tuple[Diagnosis, float, Since] | None = None
-        self.is_foldable = False
-        """Whether the finding under the cursor explains others."""
-
-    def show(self, diagnosis: Diagnosis, now: float, since: Since) -> None:
-        """Show the findings, if they are others or began at another time."""
-        before, self._last = self._last, (diagnosis, now, since)
-        if before is None or not diagnosis.findings or not findings.are_same(diagnosis, before[0]):
-            self._draw()
-
-    def _draw(self) -> None:
-        if self._last is None:
-            return
-        diagnosis, now, since = self._last
-        listing = findings.findings(diagnosis, self.glyphs, since, self._folded(diagnosis))
-        self.badge = listing.badge
-        self.set_listing(listing, now)
-        self.explain()
-
-    def give_room(self, lines: int) -> None:
-        """Tell how many lines there are for findings: where not all fit, causes come folded."""
-        if lines != self._room:
-            self._room = lines
-            self._draw()
-
-    def _folded(self, diagnosis: Diagnosis) -> frozenset[str]:
-        """Tell which causes are folded: what was toggled, and all where they do not fit and nothing is sought."""
-        causes = findings.causes(diagnosis)
-        is_tight = self._room is not None and causes.total > self._room and not self.filter.text
-        return (causes.keys if is_tight else frozenset()) ^ (self._toggled & causes.keys)
-
-    def set_filter(self, wanted: Filter) -> None:
-        """Leave out what is not wanted; what is sought may be folded away."""
-        self.filter = wanted
-        self._draw()
-
-    def renew(self) -> None:
-        """Be as if just made, with nothing folded that fits."""
-        self._toggled.clear()
-        super().renew()
-
-    def code(self) -> str:
-        """Name the finding under the cursor."""
-        return finding.code if (finding := self._finding()) else ""
-
-    def _finding(self) -> Finding | None:
-        key = self.table.cursor_key
-        return findings.finding_at(self._last[0], key) if key and self._last else None
-
-    def compose(self) -> ComposeResult:
-        """Hold the table, and beneath it what the finding under the cursor is."""
-        yield from super().compose()
-        if self._has_detail:
-            yield self.detail
-
-    def wants_detail(self) -> int:
-        """Tell how many lines the longest of the first findings takes to be told."""
-        if self._last is None or not self.size.width:
-            return self.LEAST_DETAIL
-        keys = [row.key for row in self.table.rows[:_LOOKED_AT]]
-        found = [finding for key in keys if (finding := findings.finding_at(self._last[0], key))]
-        told = [len(findings.detail(each, self.size.width, self.MOST_DETAIL, self.glyphs)) for each in found]
-        return max(told, default=0)
-
-    def explain(self) -> None:
-        """Say what the finding under the cursor is, as far as there is room beneath the table."""
-        finding = self._finding()
-        if self.is_foldable != bool(finding and finding.symptoms):
-            self.is_foldable = not self.is_foldable
-            self.screen.refresh_bindings()
-        if not self._has_detail or not self.size.height:
-            return
-        rows = max(1, self.table.count()) + 1
-        room = min(self.MOST_DETAIL, self.size.height - rows)
-        if finding is None or room < self.LEAST_DETAIL:
-            self.detail.set_lines([])
-            return
-        lines = findings.detail(finding, self.size.width, room, self.glyphs)
-        # Of one height whatever the cursor is on: a pane whose rows jump cannot be read.
-        self.detail.set_lines([*lines, *[()] * (room - len(lines))])
-
-    def on_resize(self) -> None:
-        """Use the room there is."""
-        self.explain()
-
-    def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
-        """Say what is under the cursor."""
-        super().on_table_row_highlighted(event)
-        self.explain()
-
-    def to_probe(self, diagnosis: Diagnosis) -> Wanted | None:
-        """Probe what the finding under the cursor is to be verified by."""
-        return of_finding(diagnosis, finding) if (finding := self._finding()) else None
-
-    def fold(self) -> None:
-        """Fold or unfold what the finding under the cursor explains."""
-        key = self.table.cursor_key
-        if key is not None and self._last is not None:
-            self._toggled ^= {key}
-            self._draw()
-
-    def wants(self) -> int:
-        """Tell how many lines it would take."""
-        return max(1, self.table.count()) + 1 + _FRAME
 
 
 class NodesPane(ListPane, OverviewPane):
@@ -222,7 +75,7 @@ class NodesPane(ListPane, OverviewPane):
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
-        return max(1, self.table.count()) + 1 + _FRAME
+        return max(1, self.table.count()) + 1 + FRAME
 
 
 class FluxPane(ListPane, OverviewPane):
@@ -252,7 +105,7 @@ class FluxPane(ListPane, OverviewPane):
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
-        return max(1, self.table.count()) + 1 + _FRAME
+        return max(1, self.table.count()) + 1 + FRAME
 
 
 class ChangesPane(ListPane, OverviewPane):
@@ -282,7 +135,7 @@ class ChangesPane(ListPane, OverviewPane):
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
-        return max(1, self.table.count()) + 1 + _FRAME
+        return max(1, self.table.count()) + 1 + FRAME
 
 
 class _MeshMatrix(Matrix):
@@ -306,6 +159,8 @@ class OverlayPane(OverviewPane):
         self._cells = self._every_cell()
         self._diagnosis: Diagnosis | None = None
         self._told: tuple[object, ...] = ()
+        self._is_placed = False
+        """Whether the cursor was put on what is broken; that is done once, and never to one that was moved."""
 
     def compose(self) -> ComposeResult:
         """Hold the matrix."""
@@ -326,18 +181,22 @@ class OverlayPane(OverviewPane):
         self._mesh = overlay.mesh(diagnosis, self.glyphs)
         self._cells = self._every_cell()
         self.badge = self._mesh.badge
-        self.matrix.placeholder = self._mesh.nothing
         self._fill()
 
     def _every_cell(self) -> int:
         names = self._mesh.names
         label = max((width(name) for name in (*names, self.matrix.corner)), default=0)
         every = min(16, max([4, self._mesh.widest, *(width(name) for name in names)]))
-        return max(24, min(24, label) + len(names) * (every + 1)) + _FRAME
+        return max(24, min(24, label) + len(names) * (every + 1)) + FRAME
 
     def _fill(self) -> None:
         wanted = [name for name in self._mesh.names if self.filter.wants(name, is_fault=name in self._mesh.broken)]
+        left_out = status("none", self.glyphs, self.filter.nothing) if self._mesh.names else None
+        self.matrix.placeholder = left_out or self._mesh.nothing
         self.matrix.set_cells(wanted, self._mesh.names, self._mesh.cells, widest=self._mesh.widest)
+        is_untouched = not (self._is_placed or self.matrix.cursor or self.matrix.column)
+        if is_untouched and (pair := self._mesh.first_broken):
+            self._is_placed = self.matrix.move_to_pair(*pair)
         self.explain()
 
     def explain(self) -> None:
@@ -371,6 +230,8 @@ class OverlayPane(OverviewPane):
         super().renew()
         self.matrix.column = 0
         self.matrix.move_to(0, quiet=True)
+        self._is_placed = False
+        self._fill()
 
     def subject(self) -> ObjectRef | None:
         """Tell which node the row under the cursor is of."""
@@ -391,7 +252,7 @@ class OverlayPane(OverviewPane):
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
-        return max(1, self.matrix.count()) + 1 + _FRAME
+        return max(1, self.matrix.count()) + 1 + FRAME
 
     def cells(self) -> int:
         """Tell how many cells it would take to show every destination, frame included."""

@@ -1,5 +1,6 @@
 """The panes of probes: targets by the places that they are probed from, and paths between places."""
 
+from collections.abc import Container, Sequence
 from typing import ClassVar, Final
 
 import msgspec
@@ -10,10 +11,10 @@ from probes.model.flux import ObjectRef
 from probes.model.reach import Result
 from probes.rules.facts import node_ref
 from probes.rules.finding import Diagnosis
-from tui.format import UNICODE, Glyphs
+from tui.format import UNICODE, Glyphs, status
 from tui.probed import Probed
 from tui.probing import Wanted
-from tui.screens.overview_panes import OverviewPane
+from tui.screens.overview_panes import FRAME, OverviewPane
 from tui.screens.probes_host import ProbingScreen
 from tui.views import probes, probes_paths
 from tui.views.findings import Since
@@ -24,7 +25,6 @@ from tui.widgets.lines import Lines
 from tui.widgets.listpane import ListPane
 from tui.widgets.matrix import Matrix
 
-_FRAME: Final = 2
 _STEP: Final = 15.0
 """Seconds between two looks at how old results are, which is said in minutes."""
 _CELL: Final = (12, 24)
@@ -80,12 +80,18 @@ class ProbesPane(OverviewPane):
         if len(told) == len(self._told) and told[0] is self._told[0] and told[1:] == self._told[1:]:
             return
         self._told = told
-        self.matrix.placeholder = probes.nothing(diagnosis, self.glyphs)
         self.draw(diagnosis)
 
     def draw(self, diagnosis: Diagnosis) -> None:
         """Draw the matrix anew."""
         raise NotImplementedError
+
+    def wanted_of(self, rows: Sequence[str], faults: Container[str], diagnosis: Diagnosis) -> list[str]:
+        """Leave out rows that are not wanted; where none is left, say why."""
+        wanted = [row for row in rows if self.filter.wants(row, is_fault=row in faults)]
+        left_out = status("none", self.glyphs, self.filter.nothing) if rows else None
+        self.matrix.placeholder = left_out or probes.nothing(diagnosis, self.glyphs)
+        return wanted
 
     def all_wanted(self, diagnosis: Diagnosis) -> Wanted | None:
         """Tell what is to be probed for the whole of the list."""
@@ -111,7 +117,7 @@ class ProbesPane(OverviewPane):
 
     def wants(self) -> int:
         """Tell how many lines it would take."""
-        return max(1, self.matrix.count()) + 1 + _FRAME
+        return max(1, self.matrix.count()) + 1 + FRAME
 
     def on_matrix_cell_highlighted(self, event: Matrix.CellHighlighted) -> None:
         """Tell that something else is under the cursor."""
@@ -151,14 +157,14 @@ class TargetsPane(ProbesPane):
         room = self._room()
         for row in found.rows.values():
             row.room = room
-        wanted = [label for label in found.labels if self.filter.wants(label, is_fault=label in found.faults)]
+        wanted = self.wanted_of(found.labels, found.faults, diagnosis)
         self.matrix.set_cells(wanted, found.vantages, found.rows, widest=room)
         self.say("  ".join(part for part in (self.filter.says, found.note) if part))
 
     def _room(self) -> int:
         """Share out the width among the vantages."""
         labels = max((len(label) for label in self.targets.labels), default=0)
-        left = self.size.width - _FRAME - min(_LABEL, labels)
+        left = self.size.width - FRAME - min(_LABEL, labels)
         every = left // max(1, len(self.targets.vantages)) - 1
         return max(_CELL[0], min(_CELL[1], every))
 
@@ -238,7 +244,7 @@ class PathsPane(ProbesPane):
         """Draw the matrix anew."""
         self.paths = found = probes_paths.paths(self.results, diagnosis, self.KINDS, self._now, self.glyphs)
         self.badge = found.badge
-        wanted = [name for name in found.sources if self.filter.wants(name, is_fault=name in found.faults)]
+        wanted = self.wanted_of(found.sources, found.faults, diagnosis)
         self.matrix.set_cells(wanted, found.destinations, found.rows, widest=found.widest)
         meaning = "between nodes, between pods" if found.note else ""
         self.say("  ".join(part for part in (self.filter.says, meaning, found.note) if part))

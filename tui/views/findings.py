@@ -123,7 +123,8 @@ def findings(diagnosis: Diagnosis, glyphs: Glyphs, since: Since, folded: Collect
         badge = status("loading", glyphs)
     elif diagnosis.gaps:
         badge = status("unknown", glyphs, str(len(diagnosis.gaps)))
-    return Listing(tuple(items), _none(diagnosis, glyphs), badge)
+    hidden = sum(1 for _ in _flat(diagnosis.findings)) - len(items)
+    return Listing(tuple(items), _none(diagnosis, glyphs), badge, f"{hidden} folded" if hidden else "")
 
 
 def _none(diagnosis: Diagnosis, glyphs: Glyphs) -> Span:

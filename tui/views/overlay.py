@@ -51,6 +51,15 @@ class Mesh(NamedTuple):
     nothing: Span = Span("")
     badge: Span = Span("")
 
+    @property
+    def first_broken(self) -> tuple[str, str] | None:
+        """The first pair of which one lacks something for the other; none where nothing is known to be missing."""
+        source = next((name for name in self.names if name in self.broken), None)
+        if source is None:
+            return None
+        cells = ((name, self.cells[source].get(name)) for name in self.names)
+        return next(((source, name) for name, cell in cells if cell is not None and cell.tone == "critical"), None)
+
 
 def told(diagnosis: Diagnosis) -> tuple[object, ...]:
     """List all that the mesh is drawn of: as long as this is equal, so is the mesh."""

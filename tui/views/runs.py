@@ -63,6 +63,12 @@ def _row(run: PastRun, glyphs: Glyphs) -> Row:
     return Row(run.run, cells)
 
 
+_NO_RUN: Final = (
+    "w on what is to be repaired begins a run. Each is kept here with what it did; one that was cut short goes on from "
+    "where it rests."
+)
+
+
 def run_blocks(run: PastRun | None, left: Sequence[Leftover], context: str, glyphs: Glyphs) -> Iterator[Block]:
     """Say what runs left in the cluster, then how one of them stands."""
     if left:
@@ -70,6 +76,7 @@ def run_blocks(run: PastRun | None, left: Sequence[Leftover], context: str, glyp
         for each in left:
             yield Bullet(status("warning", glyphs), each.text)
     if run is None:
+        yield Paragraph(_NO_RUN, "muted")
         return
     yield Heading(run.title)
     fields = [

@@ -184,7 +184,7 @@ class Document(Lines):
                 if stop <= here or start >= end:
                     continue
                 yield Span(text[here : max(here, start)], span.tone)
-                yield Span(text[max(here, start) : min(stop, end)], "selection")
+                yield Span(text[max(here, start) : min(stop, end)], "match")
                 here = min(stop, end)
             yield Span(text[here:end], span.tone)
             at = end

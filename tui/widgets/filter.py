@@ -32,6 +32,11 @@ class Filter(NamedTuple):
             part for part in (f"/{self.text}" if self.text else "", "faults only" if self.faults_only else "") if part
         )
 
+    @property
+    def nothing(self) -> str:
+        """Say why a list is empty of which nothing is wanted, and what shows everything."""
+        return "nothing matches; esc shows everything" if self.text else "no faults; ctrl-z shows everything"
+
 
 def parse_filter(text: str, *, faults_only: bool = False) -> Filter:
     """Read a filter as it was typed: case is ignored, a leading ``!`` inverts; raises BadFilter."""

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from probes.model.flux import ObjectRef
-from tui.format import UNICODE, Glyphs, Span
+from tui.format import UNICODE, Glyphs, status
 from tui.widgets.cells import Cell, Row
 from tui.widgets.columns import Column
 from tui.widgets.filter import Filter
@@ -88,8 +88,7 @@ class ListPane(Pane):
         is_filtered = bool(self.filter.says)
         wanted = [item.row for item in listing.items if not is_filtered or self._wants(item)]
         if listing.items and not wanted:
-            said = "nothing matches; esc shows everything" if self.filter.text else "no faults; ctrl-z shows everything"
-            self.table.placeholder = Span(f"{self.glyphs.none} {said}", "muted")
+            self.table.placeholder = status("none", self.glyphs, self.filter.nothing)
         elif not listing.items:
             self.table.placeholder = listing.nothing
         was_empty = not self.table.count()
@@ -99,7 +98,11 @@ class ListPane(Pane):
         if not self.table.is_touched and self.table.cursor:
             self.table.move_to(0, quiet=True)
             self.post_message(self.Moved())
-        parts = [listing.note, self.filter.says, f"{len(wanted)} of {len(self._items)}" if is_filtered else ""]
+        parts = [
+            listing.note,
+            self.filter.says,
+            f"{len(wanted)} of {len(self._items)}" if is_filtered and listing.items else "",
+        ]
         self.say("  ".join(part for part in parts if part))
 
     def _wants(self, item: Item) -> bool:

@@ -113,7 +113,7 @@ class Prompt(Keys):
         under, after = clean(self.text[self._at : self._at + 1]), clean(self.text[self._at + 1 :])
         rest = self._completion()[len(self.text) :]
         spans = [Span(f" {self.kind}", "accent"), Span(self.glyphs.ellipsis if start else "", "muted"), Span(before)]
-        spans += [Span(under or rest[:1] or " ", "selection"), Span(after), Span(rest[1:], "muted")]
+        spans += [Span(under or rest[:1] or " ", "match"), Span(after), Span(rest[1:], "muted")]
         used = sum(width(span.text) for span in spans)
         self.set_lines([[*spans, Span(" " * (self.size.width - used - width(wrong))), Span(wrong, "critical")]])
 

@@ -25,7 +25,6 @@ class LeavingScreen(ModalScreen[None]):
 
     DEFAULT_CSS = """
     LeavingScreen { align: center middle; background: $background 60%; }
-    LeavingScreen.-ansi { background: transparent; }
     LeavingScreen > VerticalScroll {
         width: 76; max-width: 100%; height: auto; max-height: 100%;
         border: round $border; border-title-color: $tone-warning;
@@ -66,7 +65,7 @@ class LeavingScreen(ModalScreen[None]):
         if progress is None:
             return
         blocks: list[Block] = [Paragraph(f"{progress.plan.title}: run {progress.plan.run}", "header"), Paragraph("")]
-        blocks += [Bullet(Span("now"), said) for said in so_now(progress)]
+        blocks += [Bullet(Span("so far:"), said) for said in so_now(progress)]
         blocks += [Paragraph("")]
         if progress.stopping and self._ends:
             blocks.append(Paragraph("It comes to rest as soon as it is known whether what was sent has happened."))

@@ -182,8 +182,11 @@ def _action(step: PlannedStep) -> Iterator[Block]:
         yield Paragraph("looks anew, and changes nothing", "muted", indent=4)
 
 
-def explained(step: PlannedStep, glyphs: Glyphs) -> Iterator[Block]:
-    """Say why a step is done, what it does, what can go wrong, when it is done and when it counts as done."""
+def explained(step: PlannedStep, glyphs: Glyphs, *, has_looked: bool = False) -> Iterator[Block]:
+    """Say why a step is done, what it does, what can go wrong, when it is done and when it counts as done.
+
+    ``has_looked``: what must hold before it is told elsewhere, as it was seen.
+    """
     for label, said, tone in (
         ("why", step.why, "text"),
         ("effect", step.effect, "text"),
@@ -192,7 +195,8 @@ def explained(step: PlannedStep, glyphs: Glyphs) -> Iterator[Block]:
         if said:
             yield field(label, (Span(said, tone),))
     yield from _clears(step)
-    for label, conditions in (("before", step.before), ("only if", step.when), ("unless", step.unless)):
+    before = () if has_looked else step.before
+    for label, conditions in (("before", before), ("only if", step.when), ("unless", step.unless)):
         for condition in conditions:
             yield field(label, (Span(words(condition)),))
     if step.gate is not None:

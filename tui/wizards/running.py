@@ -123,7 +123,7 @@ def _current(
     """Unfold the current step: before it is sent why and what, then what it says and how its gate stands."""
     if state.phase in {"ahead", "begun"}:
         yield from _commands(state.sends or step.by_hand, step)
-        yield from explained(step, glyphs)
+        yield from explained(step, glyphs, has_looked=state.before is not None)
         if state.before is not None:
             yield from _conditions("before", state.before, glyphs, failed=False)
         return

@@ -3,7 +3,7 @@
 from tests.probes.worlds import healthy
 from tests.tui.scripted import shown, without_vxlan
 from tui.format import UNICODE
-from tui.screens.help import HelpScreen, help_lines, keys_of
+from tui.screens.help import HelpScreen, Key, help_lines, keys_of
 
 
 async def test_help_names_every_key() -> None:
@@ -12,11 +12,7 @@ async def test_help_names_every_key() -> None:
         keys = keys_of(screen.app.screen, UNICODE)
         said = " ".join(key.key for key in keys)
         for key in (
-            "1",
-            "2",
-            "3",
-            "4",
-            "5",
+            "1-6",
             "z",
             "/",
             ":",
@@ -51,6 +47,16 @@ async def test_help_opens_scrolls_and_closes() -> None:
 
 def test_signs_are_explained() -> None:
     """Every sign of a status is in the help."""
-    text = "\n".join("".join(span.text for span in line) for line in help_lines((), UNICODE))
+    text = "\n".join("".join(span.text for span in line) for line in help_lines((), 71, UNICODE))
     for sign in (UNICODE.ok, UNICODE.warning, UNICODE.critical, UNICODE.unknown, UNICODE.stale, UNICODE.restricted):
         assert sign in text
+
+
+def test_nothing_is_cut() -> None:
+    """What is said of a key is never cut: in a narrow terminal it goes on in the next line."""
+    keys = (Key("Anywhere", "e", "Explain", "What the finding means, how to verify and repair it"),)
+    for cells in (71, 40):
+        lines = ["".join(span.text for span in line) for line in help_lines(keys, cells, UNICODE)]
+        assert max(len(line) for line in lines) <= cells
+        said = " ".join("\n".join(lines).partition("Signs")[0].split())
+        assert said == "Anywhere e Explain: What the finding means, how to verify and repair it"

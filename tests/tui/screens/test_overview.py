@@ -1,5 +1,7 @@
 """The overview: every key of it, at every size."""
 
+import re
+
 import pytest
 from textual.binding import Binding
 from textual.geometry import Region
@@ -11,8 +13,8 @@ from probes.rules.finding import Diagnosis, Finding, Severity
 from tests.probes.worlds import AT, healthy, with_network
 from tests.tui.scripted import failed, shown, source_tree, without_vxlan
 from tui.format import UNICODE
+from tui.screens.findings_pane import FindingsPane
 from tui.screens.overview import OverviewScreen, pane_bar, share_out
-from tui.screens.overview_panes import FindingsPane
 from tui.views.timeline import subject_of
 from tui.widgets.footer import Keys
 from tui.widgets.pane import Pane
@@ -153,6 +155,24 @@ async def test_faults_only() -> None:
         assert "git home" in text
 
 
+async def test_faults_only_of_what_has_none() -> None:
+    """With faults only, a pane without any says so, and what brings the rest back: not that there is nothing."""
+    async with shown(healthy(), height=50) as screen:
+        text = await screen.press("ctrl+z")
+        assert "no target" not in text
+        assert "0 of 0" not in text
+        assert text.count("no faults; ctrl-z shows everything") == 3, text
+
+
+async def test_room_is_used() -> None:
+    """Causes come folded only where their symptoms have no room; beneath them stands more where there is more room."""
+    async with shown(without_vxlan(healthy()), width=160, height=60) as screen:
+        assert "├" in await screen.until("└")
+        assert " folded" not in screen.text()
+        text = await screen.press("z")
+        assert "── vxlan-link-missing" in text
+
+
 async def test_sort() -> None:
     """Shift-letter sorts, again inverts, a third time is the order as given."""
     async with shown(healthy()) as screen:
@@ -228,8 +248,11 @@ async def test_causes_come_folded_where_room_is_short() -> None:
         assert "├" not in await screen.press("space")
         assert "8472" in await screen.press("slash", *"8472", "enter")
         await screen.press("escape")
+        await screen.pilot.resize_terminal(120, 34)
+        assert re.search(r"\d+ folded", await screen.until("▸")), "the header counts what is not in sight"
         await screen.pilot.resize_terminal(120, 60)
         await screen.until("├")
+        assert " folded" not in screen.text()
 
 
 async def test_cursor_stays_on_the_answer() -> None:
@@ -349,7 +372,7 @@ async def test_mesh_explains_its_cell() -> None:
     assert network.fdb is not None
     broken = with_network(healthy(), "samwise", fdb=network.fdb[1:])
     async with shown(broken) as screen:
-        text = await screen.press("3", "j")
+        text = await screen.press("3")
         assert "✖ fdb" in text
         assert "FDB missing: expected" in text
 
