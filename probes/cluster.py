@@ -30,6 +30,8 @@ _AT_REST: Final = 0.6
 """Seconds without a change after which the next one is a first one again, and asked about at once."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between tries of a node that does not answer."""
+_APART: Final = 0.001
+"""Seconds between two nodes that begin to be followed."""
 _QUEUE: Final = 10_000
 _COMMANDS: Final = 10.0
 """Seconds for the commands of one collection."""
@@ -37,7 +39,8 @@ _COLLECT: Final = 16.0
 """Seconds for one collection with all that precedes it; more than its parts have, so that theirs end them."""
 _PATIENCE: Final = 2.0
 """Seconds, or a third of what there is, for the API to name nodes; then those that the operator chose are asked."""
-_NODES: Final = f"{KUBE}nodes"
+NODES: Final = f"{KUBE}nodes"
+"""The source that tells which nodes there are."""
 
 
 class Wires(msgspec.Struct, frozen=True):
@@ -55,14 +58,15 @@ class Wires(msgspec.Struct, frozen=True):
 class Cluster:
     """The sources of one cluster, and the newest snapshot of what they observed."""
 
-    def __init__(self, wires: Wires, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, wires: Wires, *, clock: Callable[[], float] = time.time, known: Snapshot | None = None) -> None:
+        """``known``: what was read of it just now, to go on from."""
         self._wires = wires
         self._clock = clock
         self._changed: dict[str, asyncio.Event] = {}
         """By node that is followed: set where it is to be asked again at once."""
         self._crowded: set[str] = set()
         """Nodes whose sshd would not start a command, perhaps because what listens there takes the only session."""
-        self.snapshot = Snapshot(context=wires.api.context, server=wires.api.server, at=clock())
+        self.snapshot = known or Snapshot(context=wires.api.context, server=wires.api.server, at=clock())
 
     @property
     def wires(self) -> Wires:
@@ -85,12 +89,12 @@ class Cluster:
 
         async def ask_chosen() -> None:
             await asyncio.sleep(min(_PATIENCE, timeout / 3))
-            if self.snapshot.source(_NODES).status == "loading":
+            if self.snapshot.source(NODES).status == "loading":
                 ask(self._wires.only)
 
         async def read(resource: Resource) -> None:
             self._fold(await fetch(self._wires.api, resource, timeout=left(), clock=self._clock))
-            if resource.source == _NODES:
+            if resource.source == NODES:
                 ask(self._named())
 
         async def kinds() -> None:
@@ -102,7 +106,7 @@ class Cluster:
             reads = {resource.source: tasks.create_task(read(resource)) for resource in CORE}
             ask(self._wires.names)
             waiting = tasks.create_task(ask_chosen())
-            await reads[_NODES]
+            await reads[NODES]
             waiting.cancel()
         self._note_latency()
         return self.snapshot
@@ -175,21 +179,21 @@ class Cluster:
 
     def _named(self) -> set[str]:
         """Tell which nodes there are: as the API says, and until it has said so, as the operator did."""
-        if self.snapshot.source(_NODES).at is not None:
+        if self.snapshot.source(NODES).at is not None:
             return self._allowed(self.snapshot.nodes)
         named = self._allowed(self._wires.names)
-        return named if self.snapshot.source(_NODES).status == "loading" else named | set(self._wires.only)
+        return named if self.snapshot.source(NODES).status == "loading" else named | set(self._wires.only)
 
     def _ask_servers(self) -> None:
         """Ask the nodes behind an API that has just gone away: their k3s may be restarting."""
-        if self.snapshot.source(_NODES).status in AWAY:
+        if self.snapshot.source(NODES).status in AWAY:
             for name in api_servers(self.snapshot):
                 if name in self._changed:
                     self._changed[name].set()
 
     def _names_changed(self, before: Snapshot) -> bool:
         """Tell whether _named may say something else than it did."""
-        return self.snapshot.nodes is not before.nodes or self.snapshot.source(_NODES) != before.source(_NODES)
+        return self.snapshot.nodes is not before.nodes or self.snapshot.source(NODES) != before.source(NODES)
 
     async def _locate(self, timeout: float) -> list[Resource]:
         """Find which kinds the cluster has, and note those that it has not or would not tell of."""
@@ -233,14 +237,16 @@ class Cluster:
     ) -> None:
         """Begin to follow nodes that have come and end with those that have gone."""
         wanted = self._named()
-        for name in wanted - followed.keys():
-            followed[name] = tasks.create_task(self._follow_node(name, queue), name=f"follow {name}")
+        for place, name in enumerate(sorted(wanted - followed.keys())):
+            following = self._follow_node(name, queue, after=place * _APART)
+            followed[name] = tasks.create_task(following, name=f"follow {name}")
         for name in followed.keys() - wanted:
             followed.pop(name).cancel()
 
-    async def _follow_node(self, name: str, queue: asyncio.Queue[Observation]) -> None:
+    async def _follow_node(self, name: str, queue: asyncio.Queue[Observation], after: float) -> None:
         changed = self._changed[name] = asyncio.Event()
         failures, settle = 0, SETTLE
+        await asyncio.sleep(after)  # a thousand that begin at once would keep the screens waiting
         async with asyncio.TaskGroup() as tasks:
             listening = tasks.create_task(self._listen(name, changed))
             while True:

@@ -17,14 +17,14 @@ from textual.worker import Worker, WorkerError
 
 import themes
 from probes.model.flux import ObjectRef
-from probes.model.peers import same_overlay
-from probes.model.snapshot import Snapshot, moved
-from probes.rules.diagnose import Advice, diagnose
+from probes.model.snapshot import Snapshot
+from probes.rules.diagnose import Advice
 from probes.rules.finding import Diagnosis
 from tui import commands
 from tui.defects import admit
 from tui.format import UNICODE, Glyphs
 from tui.garbage import Garbage
+from tui.judging import Pace, judge
 from tui.kept import KeepingApp
 from tui.probed import Probed, beside
 from tui.probing import Probing
@@ -36,14 +36,6 @@ from tui.trail import Place, Trail
 from tui.widgets.bars import PlainBars
 
 Publish = Callable[[Snapshot], None]
-FRAME: Final = 0.1
-"""Seconds between two diagnoses at least: ten a second are more than an eye takes in."""
-_REST: Final = 32.0
-"""Seconds of rest for each that judging and drawing took: of a large and restless cluster, 3 % of a core."""
-_SLOWEST: Final = 0.5
-"""Seconds between two diagnoses at most, however long they take."""
-_MANY: Final = 50
-"""Nodes that are new or answered anew at once, from which on a diagnosis is made in a thread."""
 _SETTLING: Final = 1.0
 """Seconds after which the screens show what came."""
 _RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -124,7 +116,7 @@ class UnderlayApp(KeepingApp):
         self._advice = advice
         self._newest = Snapshot(context=context)
         self._observing: Worker[None] | None = None
-        self._arrived = asyncio.Event()
+        self._pace = Pace()
         self._admitted: set[str] = set()
         self._trail = Trail(Place(OVERVIEW.name))
         self._keeping: Timer | None = None
@@ -174,18 +166,17 @@ class UnderlayApp(KeepingApp):
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._newest = snapshot
-        self._arrived.set()
+        self._pace.arrived(snapshot, self.diagnosis.snapshot)
 
     async def _judge(self) -> None:
         """Diagnose the newest snapshot, the ones in between left out."""
         garbage = Garbage()
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
+            await self._pace.due()
             before, newest = self.diagnosis, beside(self._newest, self.probed)
             used = time.thread_time()
             try:
-                after = await self._diagnose(newest, before)
+                after = await judge(newest, before, only=self._only, advice=self._advice)
                 self.chronicle.note(before, after)
             except Exception as error:  # noqa: BLE001 - a defect in one rule must not take the screen from its operator
                 self._admit(f"what was observed could not be judged ({type(error).__name__}: {error})")
@@ -193,22 +184,12 @@ class UnderlayApp(KeepingApp):
                 self.diagnosis = after
                 if garbage.has_grown(newest):
                     self.set_timer(_SETTLING, garbage.settle)
-            await asyncio.sleep(min(max(FRAME, _REST * (time.thread_time() - used)), _SLOWEST))
+            await self._pace.rest(time.thread_time() - used)
 
     def watch_probed(self, probed: Probed) -> None:
         """Judge anew once a run has ended: what packets showed may explain what is found."""
         if not probed.is_running and probed.latest:
-            self._arrived.set()
-
-    async def _diagnose(self, newest: Snapshot, before: Diagnosis) -> Diagnosis:
-        """Judge a snapshot; one of which much is new in a thread, so that keys are answered meanwhile."""
-        was, nodes = before.snapshot, newest.nodes
-        told = moved(nodes, was.nodes)
-        # A Node that is a new peer is judged on all of them; a heartbeat on none but its own.
-        count = len(told) if same_overlay(nodes, was.nodes, told) else len(nodes)
-        if count + len(moved(newest.networks, was.networks)) < _MANY:
-            return diagnose(newest, before, only=self._only, advice=self._advice)
-        return await asyncio.to_thread(diagnose, newest, before, only=self._only, advice=self._advice)
+            self._pace.hurry()
 
     def _admit(self, defect: str) -> None:
         """Tell of a defect of underlay's own, once."""

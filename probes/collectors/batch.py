@@ -8,6 +8,7 @@ pass for a frame. Whether sudo gives root is asked once for a batch: each refusa
 import re
 import shlex
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -90,7 +91,13 @@ def script(steps: Iterable[Step], nonce: str) -> bytes:
     """
     if not _NONCE.fullmatch(nonce):
         raise ValueError("a batch's nonce is 32 hexadecimal digits")
-    lines = [f"m={nonce}{_HEADER}"]
+    return f"m={nonce}".encode() + _body(tuple(steps))
+
+
+@lru_cache(maxsize=64)
+def _body(steps: tuple[Step, ...]) -> bytes:
+    """Write all that follows the nonce: the same for every node, whenever it is asked."""
+    lines = [_HEADER]
     for step in steps:
         if not _NAME.fullmatch(step.name):
             raise ValueError(f"{step.name!r} is no name for a step: use small letters, digits and dashes")

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
 from probes.kube.http import GET_TIMEOUT, IDLE_TIMEOUT, Body, Query
-from probes.kube.kubeconfig import Kubeconfig, plain
+from probes.kube.kubeconfig import Context, Kubeconfig, plain
 
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 """Where a proxy may be set for every program; only the official client speaks through one."""
@@ -46,10 +46,15 @@ def connect(kubeconfig: Kubeconfig, name: str | None = None, *, watch: bool = Fa
     than a whole ``status``; ``watch`` asks for the official one.
     """
     context = kubeconfig.context(name)
-    if plain(context) and not watch and not any(os.environ.get(name) for name in _PROXIES):
+    if not watch and is_plain(context):
         from probes.kube.plain import PlainApi  # noqa: PLC0415 - http.client and ssl: 40 ms, only where they are used
 
         return PlainApi(context)
     from probes.kube.official import OfficialApi  # noqa: PLC0415 - kubernetes and aiohttp: 350 ms, likewise
 
     return OfficialApi(context, reload=lambda: kubeconfig.reread().context(context.name))
+
+
+def is_plain(context: Context) -> bool:
+    """Tell whether the API of a context is read once without the official client: by no plugin and no proxy."""
+    return plain(context) and not any(os.environ.get(name) for name in _PROXIES)

@@ -19,6 +19,7 @@ from probes.rules.diagnose import diagnose
 from tests.probes.worlds import AT, healthy, with_network, with_node
 from tests.tui.scripted import Script, Shown, failed, shown, without_vxlan
 from tui import app as app_module
+from tui import judging
 from tui.app import CannotStart, UnderlayApp
 from tui.cli.place import Place
 from tui.cli.screen import Source
@@ -61,7 +62,7 @@ async def test_burst_is_judged_once() -> None:
         return diagnose(*args, **options)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app_module, "diagnose", counting)
+        patch.setattr(judging, "diagnose", counting)
         async with shown(healthy()) as screen:
             judged = 0
             for i in range(100):
@@ -131,7 +132,7 @@ async def test_defect_of_a_rule_is_admitted() -> None:
             def broken(*_args: object, **_options: object) -> object:
                 raise KeyError("a defect")
 
-            patch.setattr(app_module, "diagnose", broken)
+            patch.setattr(judging, "diagnose", broken)
             screen.script.tell(healthy())
             await screen.until("could not be judged")
             assert "flannel.1 does not exist" in screen.text()

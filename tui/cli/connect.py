@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from probes.cluster import Cluster, Wires
-from probes.kube.client import connect
+from probes.cluster import NODES, Cluster, Wires
+from probes.kube.client import connect, is_plain
 from probes.kube.errors import ApiError
 from probes.kube.kubeconfig import read
 from probes.model.kube import Node
@@ -79,8 +79,11 @@ def refuse_strangers(names: Sequence[str], snapshot: Snapshot) -> None:
 
 
 @asynccontextmanager
-async def connected(place: Place, *, watch: bool = False) -> AsyncIterator[Cluster]:
-    """Make the Cluster of a place, and end its connections; raises PlaceError where the kubeconfig cannot be used."""
+async def connected(place: Place, *, watch: bool = False, known: Snapshot | None = None) -> AsyncIterator[Cluster]:
+    """Make the Cluster of a place, and end its connections; raises PlaceError where the kubeconfig cannot be used.
+
+    ``known``: what ``glimpse`` found.
+    """
     try:
         api = connect(read(place.kubeconfig), place.context or None, watch=watch)
     except ApiError as error:
@@ -92,7 +95,23 @@ async def connected(place: Place, *, watch: bool = False) -> AsyncIterator[Clust
         raise PlaceError(f"{place.ssh_config} is no file; give --ssh-config a configuration of ssh, or leave it out")
     names = () if place.demo else tuple(settings.nodes)
     try:
-        yield Cluster(Wires(api, hosts.transport, names=names, only=place.nodes))
+        yield Cluster(Wires(api, hosts.transport, names=names, only=place.nodes), known=known)
     finally:
         await hosts.close()
         await api.close()
+
+
+async def glimpse(place: Place, timeout: float) -> Snapshot | None:
+    """Read which nodes there are, before the client that follows them is imported; none where that cannot be soon.
+
+    What is wrong with the kubeconfig or the API is told by who connects in earnest.
+    """
+    try:
+        kubeconfig = read(place.kubeconfig)
+        if not is_plain(kubeconfig.context(place.context or None)):
+            return None
+        async with connected(place) as cluster:
+            found = await cluster.read({NODES}, timeout)
+    except (ApiError, PlaceError):
+        return None
+    return found if found.source(NODES).status == "ok" else None

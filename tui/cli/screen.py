@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -24,10 +24,43 @@ if TYPE_CHECKING:
     from tui.cli.carrying import Carried
     from tui.cli.probing import Prober
 
+_FIRST: Final = ("tui.cli.connect", "probes.kube.plain")
 _HEAVY: Final = (
-    *("probes.kube.official", "asyncssh", "probes.onrequest", "tui.cli.connect", "tui.cli.probing", "tui.cli.carrying"),
+    *("probes.kube.official", "kubernetes.aio.client", "asyncssh", "probes.onrequest"),
+    *("tui.cli.probing", "tui.cli.carrying"),
 )
-"""What is imported beside the running screens, so that the first frame does not wait for it."""
+"""What is imported beside the running screens, so that the first frame does not wait for it; half a second."""
+_ALONE: Final = 0.3
+"""Seconds that the first look at the cluster has before the rest is imported, which would slow it down."""
+_SOON: Final = 5.0
+"""Seconds that what needs a connection waits for one that is about to be made."""
+_GLIMPSE: Final = 1.0
+"""Seconds for the first look at the cluster."""
+
+
+async def _import(*names: str) -> None:
+    for name in names:
+        await asyncio.to_thread(import_module, name)
+
+
+async def _first_look(place: Place, publish: Callable[[Snapshot], None]) -> Snapshot | None:
+    """Show which nodes there are before what follows them is imported; returns that, or none where it takes longer."""
+    from tui.cli.connect import glimpse  # noqa: PLC0415 - not before the first frame
+
+    looking = asyncio.create_task(_looked(glimpse(place, _GLIMPSE), publish))
+    try:
+        await asyncio.wait({looking}, timeout=_ALONE)
+        await _import(*_HEAVY)
+        return await looking
+    finally:
+        looking.cancel()
+
+
+async def _looked(look: Awaitable[Snapshot | None], publish: Callable[[Snapshot], None]) -> Snapshot | None:
+    found = await look
+    if found is not None:
+        publish(found)
+    return found
 
 
 class Source:
@@ -36,8 +69,8 @@ class Source:
     def __init__(self, place: Callable[[], AbstractAsyncContextManager[Place]], heavy: Sequence[str] = ()) -> None:
         """``place`` tells where the cluster is, for which it needs modules that are ``heavy`` to import."""
         self._place = place
-        self._heavy = (*_HEAVY, *heavy)
-        self._asked = asyncio.Event()
+        self._heavy = heavy
+        self._asked, self._ready = asyncio.Event(), asyncio.Event()
         self._request: OnRequest | None = None
         self._prober: Prober | None = None
         self._at: tuple[Place, Cluster] | None = None
@@ -49,22 +82,25 @@ class Source:
 
     async def follow(self, publish: Callable[[Snapshot], None]) -> None:
         """Follow until cancelled; raises PlaceError where there is no telling where the cluster is."""
-        for name in self._heavy:
-            await asyncio.to_thread(import_module, name)
-        from probes.onrequest import OnRequest  # noqa: PLC0415 - not before the first frame
-        from tui.cli.connect import connected  # noqa: PLC0415 - likewise
-        from tui.cli.probing import Prober  # noqa: PLC0415 - likewise
+        await _import(*self._heavy, *_FIRST)
+        async with self._place() as place:
+            known = await _first_look(place, publish)
+            from probes.onrequest import OnRequest  # noqa: PLC0415 - not before the first frame
+            from tui.cli.connect import connected  # noqa: PLC0415 - likewise
+            from tui.cli.probing import Prober  # noqa: PLC0415 - likewise
 
-        async with self._place() as place, connected(place, watch=True) as cluster:
-            self._request = OnRequest(cluster.wires, lambda: cluster.snapshot)
-            prober = self._prober = Prober(cluster, place)
-            self._at = place, cluster
-            try:
-                while True:
-                    await self._follow_until_asked(cluster, publish)
-            finally:
-                self._request = self._prober = self._at = None
-                await prober.close()
+            async with connected(place, watch=True, known=known) as cluster:
+                self._request = OnRequest(cluster.wires, lambda: cluster.snapshot)
+                prober = self._prober = Prober(cluster, place)
+                self._at = place, cluster
+                self._ready.set()
+                try:
+                    while True:
+                        await self._follow_until_asked(cluster, publish)
+                finally:
+                    self._ready.clear()
+                    self._request = self._prober = self._at = None
+                    await prober.close()
 
     async def _follow_until_asked(self, cluster: "Cluster", publish: Callable[[Snapshot], None]) -> None:
         """Follow until everything shall be asked anew: what is known stays, and keeps its age."""
@@ -73,6 +109,12 @@ class Source:
             following = tasks.create_task(cluster.follow(publish))
             await self._asked.wait()
             following.cancel()
+
+    async def _soon(self) -> None:
+        """Wait for a connection that is about to be made: nodes are seen some moments before."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SOON):
+                await self._ready.wait()
 
     async def manifest(self, ref: ObjectRef) -> str:
         """Give an object as YAML; raises ReadFailed."""
@@ -84,11 +126,13 @@ class Source:
 
     async def propose(self, wanted: Wanted) -> Proposal:
         """Find out what a probe would send; raises CannotProbe."""
+        await self._soon()
         if self._prober is None:
             raise CannotProbe("there is no connection to the cluster yet")
         return await self._prober.propose(wanted)
 
     async def _read(self, ask: "Callable[[OnRequest], Awaitable[str]]") -> str:
+        await self._soon()
         if self._request is None:
             raise ReadFailed("there is no connection to the cluster yet")
         from probes.onrequest import NotRead  # noqa: PLC0415 - imported long ago
@@ -117,6 +161,7 @@ class Source:
         """Read what a plan needs to know besides the diagnosis; raises RepairFailed."""
         from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
 
+        await self._soon()
         return await carrying.found(runbook, self._there()[1])
 
     def begin(self, plan: "Plan") -> "Carried":
@@ -129,6 +174,7 @@ class Source:
         """Go on with a run, or end it; raises RepairFailed."""
         from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
 
+        await self._soon()
         return carrying.resume(run, self._there()[0], breaking=breaking, abandon=abandon)
 
     async def runs(self) -> tuple[PastRun, ...]:
@@ -147,4 +193,5 @@ class Source:
         """List what earlier runs left; raises RepairFailed."""
         from tui.cli import carrying  # noqa: PLC0415 - not before the first frame
 
+        await self._soon()
         return await carrying.leftovers(self._there()[1])
