@@ -16,8 +16,13 @@ class Item(NamedTuple):
 
     def steady_text(self) -> str:
         """Write the row as text without its ages, for filters: what a filter finds does not change by the second."""
-        cells = (cell for cell in self.row.cells if not isinstance(cell, Ticking))
-        return "  ".join(said for cell in cells if (said := "".join(span.text for span in spans_of(cell, 0.0)).strip()))
+        said = []
+        for cell in self.row.cells:  # of a thousand rows, between the first letter of a filter and what it leaves
+            if isinstance(cell, Span):
+                said.append(cell.text.strip())
+            elif not isinstance(cell, Ticking):
+                said.append("".join([span.text for span in cell]).strip())
+        return "  ".join(filter(None, said))
 
     def text(self, now: float) -> str:
         """Write the row as text, for the clipboard."""

@@ -34,6 +34,8 @@ def longest(at: float | None, now: float) -> float:
 _LONGEST: Final = (599.0, 28_799.0)
 _MAX_DRAWN: Final = 128
 """Lines kept as they were drawn: more than any terminal shows at once."""
+_MEASURED: Final = 6000
+"""Rows that are remembered beside twice those that are shown."""
 
 
 class Table(Lines):
@@ -97,6 +99,8 @@ class Table(Lines):
         """A column's id and whether its order is reversed; None is the order in which rows were given."""
         self._sort_keys = dict(sort_keys or {})
         self._given: list[Row] = []
+        self._measured: dict[str, Row] = {}
+        """Rows whose widths were noted, by key; those that a filter leaves out come back."""
         self._rows: list[Row] = []
         self._places: dict[str, int] = {}
         self._widest = [width(column.title) for column in self.columns]
@@ -119,16 +123,17 @@ class Table(Lines):
         Of several rows with one key the last counts. ``now`` is the moment for ticking cells, seconds since the epoch.
         """
         self.now = self.now if now is None else now
-        kept = {row.key: row for row in self._given}
         given: dict[str, Row] = {}
         is_wider = False
         for row in rows:
-            old = kept.get(row.key)
+            old = self._measured.get(row.key)
             if old is None or (old is not row and old != row):
                 is_wider |= self._measure(row)
-                old = row
+                self._measured[row.key] = old = row
             given[row.key] = old
         self._given = list(given.values())
+        if len(self._measured) > 2 * len(given) + _MEASURED:
+            self._measured = given
         if self.marked - given.keys():
             self.marked &= given.keys()
             self.post_message(self.MarksChanged(self))
