@@ -5,7 +5,7 @@ import struct
 import time
 from typing import Final
 
-from lab import fabric
+from lab import fabric, greeting
 from lab.commands import Call, Done
 from lab.kinds import BY_KIND
 from lab.outside import ADDRESS
@@ -19,7 +19,9 @@ _HEADER: Final = 12
 
 
 async def bash(call: Call) -> Done:
-    """Answer ``bash -c TEXT bash RESOLVER QUESTION SECONDS``; any other use of bash is not known here."""
+    """Answer ``bash -c TEXT bash RESOLVER QUESTION SECONDS``, or greet a sshd; no other use of bash is known here."""
+    if len(call.args) == 6 and greeting.MARK in call.args[1]:  # noqa: PLR2004 - as above
+        return await greeting.greet(call)
     if len(call.args) != 6 or _MARK not in call.args[1]:  # noqa: PLR2004 - as above
         return Done(127, err="bash: the demo runs no shell text of yours: not found\n")
     resolver, question, seconds = call.args[3], call.args[4], float(call.args[5])

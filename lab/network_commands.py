@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from lab import asking, commands, fabric, iproute, outside, scripts, sources, systemd
+from lab import asking, commands, fabric, greeting, iproute, outside, scripts, sources, systemd
 from lab.commands import Call, Done, Program, value
 from lab.entries import Address, FdbEntry, Link, Neighbor, Route
 from lab.journal import journalctl
@@ -291,6 +291,7 @@ PROGRAMS: Final[dict[str, Program]] = commands.PLAIN | {
     "reboot": _reboot,
     "sudo": _sudo,
     "sh": scripts.sh,
+    "ssh-keyscan": greeting.keyscan,
     "systemctl": systemd.systemctl,
     "systemd-run": lambda call: systemd.systemd_run(call, PROGRAMS),
     "timeout": _timeout,

@@ -23,7 +23,7 @@ _HEADERS: Final = 52
 """IPv4, TCP and its timestamps, in bytes."""
 _BODY: Final = 131072
 _ARTIFACT: Final = 48213
-_WAIT: Final = 1.0
+WAIT: Final = 1.0
 """Seconds that a demo waits for what never comes, whatever the patience of whoever asks."""
 _INFO: Final = struct.Struct("=8B24I")
 
@@ -76,10 +76,24 @@ def _device(call: Call) -> int:
     return call.netns.mtu if call.netns is not None else call.machine.uplink.mtu
 
 
+def is_known(call: Call, name: str) -> bool:
+    """Tell whether a name outside is looked up from there."""
+    return not name.endswith(_UNKNOWN) and way_out(call, "internet").opens
+
+
+def is_lost(call: Call, asked: str, way: Way) -> bool:
+    """Tell whether this connection meets a loss that it does not recover from in time.
+
+    It is so of a share of all, and of the same ones each time; ``asked``: of what they are counted.
+    """
+    share = min(1.0, 1.5 * way.loss)
+    return bool(way.loss) and _turn(call, asked) * share % 1 < share
+
+
 def getent(call: Call) -> Done:
     """``getent ahosts NAME``: every name outside is known to who reaches a resolver."""
     name = call.args[-1]
-    if name.endswith(_UNKNOWN) or not way_out(call, "internet").opens:
+    if not is_known(call, name):
         return Done(2)
     return Done(out=f"{ADDRESS}  STREAM {name}\n{ADDRESS}  DGRAM\n")
 
@@ -102,14 +116,13 @@ async def curl(call: Call, size: int = _BODY) -> Done:
     way = way_in(call, host) if inside else way_out(call, host)
     address = host if inside else ADDRESS
     device = _device(call)
-    # A share of all connections meets a loss that it does not recover from in time.
-    unlucky = way.loss and _turn(call, host) * min(1.0, 1.5 * way.loss) % 1 < min(1.0, 1.5 * way.loss)
+    unlucky = is_lost(call, host, way)
     late = f"Operation timed out after {patience * 1000:.0f} milliseconds with 0 bytes received"
     if not way.opens:
-        await asyncio.sleep(min(patience, _WAIT))
+        await asyncio.sleep(min(patience, WAIT))
         return _failed(28, late, _said(0, "0", "", (0.001, 0, 0, 0), patience, 0))
     if way.carries < device or unlucky:
-        await asyncio.sleep(min(patience, _WAIT))
+        await asyncio.sleep(min(patience, WAIT))
         tls = url.scheme == "https"
         marks = (0.001, 0.013, 0.0, 0.0) if tls else (0.001, 0.013, 0.0, 0.02)
         return _failed(28, late, _said(0 if tls else 200, "0" if tls else "1.1", address, marks, patience, 0))
@@ -150,7 +163,7 @@ async def python3(call: Call) -> Done:
     way = way_out(call, "internet") if asked["address"] == ADDRESS else way_in(call, asked["address"])
     lines = [_exchange(call, way, asked, number, each) for number, each in enumerate(tries)]
     if any(line[4] == "late" for line in lines):
-        await asyncio.sleep(min(float(asked["seconds"]), _WAIT))
+        await asyncio.sleep(min(float(asked["seconds"]), WAIT))
     again = sum(_INFO.unpack(bytes.fromhex(line[6]))[-1] for line in lines if line[6])
     counted = {name: again if name == "TcpRetransSegs" else 0 for name in asked["counters"]}
     return Done(out="".join(json.dumps(each) + "\n" for each in [counted, *lines]))

@@ -42,6 +42,16 @@ def test_what_a_bad_way_out_does_to_flux_stands_beneath_it(capsys: pytest.Captur
     assert "flux-fetch-timeout" in {each["code"] for each in found[0]["symptoms"]}
 
 
+def test_the_way_to_a_git_server_by_ssh(capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``p`` on the incident's finding asks for tells its cause: greetings get lost, small as they are."""
+    status, results, codes = probe(capsys, "flux-clone-timeouts", "git")
+    assert status == 2
+    assert {(each["target"], each["outcome"]) for each in results} == {
+        ("ssh://github.com/example/homelab.git", "random")
+    }
+    assert codes == ["egress-loss"]
+
+
 def test_a_missing_device_is_a_dead_overlay(capsys: pytest.CaptureFixture[str]) -> None:
     """Without flannel's device on one node no size passes between its pods and others, and the underlay is well."""
     status, results, codes = probe(capsys, "flannel-missing-after-upgrade", "pmtu")

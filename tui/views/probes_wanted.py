@@ -48,6 +48,8 @@ _FETCH: Final = frozenset(
 """Findings of sources whose server is to be asked."""
 _BETWEEN: Final = frozenset({"vxlan", "peers", "mtu", "counters"})
 """Families whose findings are to be seen on the paths between nodes and between their pods."""
+_OUT: Final = frozenset({"egress", "outside"})
+"""Families whose findings are to be seen on the way out, from where it is shared: whether it stalls, and by size."""
 _AWAY: Final = frozenset({"node-unreachable", "node-not-ready", "node-lease-stale"})
 """Findings of nodes to whom the way is to be seen, from everywhere."""
 _NAMES: Final = frozenset({"flux-source-dns", "flux-source-no-such-host", "image-pull-dns"})
@@ -90,6 +92,8 @@ def of_finding(diagnosis: Diagnosis, finding: Finding) -> Wanted | None:
     if family == "dns":
         sources = (subject.name,) if subject.kind == "Node" else ()
         return Wanted(("dns",), sources=sources, shown=probe_ref(TARGETS))
+    if family in _OUT and subject.kind != "Registry":
+        return _way_out(diagnosis, finding)
     if code in _NAMES:
         pulls = [each for each in diagnosis.pulls if _concerns(each, subject)]
         found = of_pulls(pulls, code=code) if code in _PULL else wanted_of(diagnosis, subject)
@@ -99,6 +103,15 @@ def of_finding(diagnosis: Diagnosis, finding: Finding) -> Wanted | None:
     if code in _PULL:
         return of_pulls([each for each in diagnosis.pulls if _concerns(each, subject)], code=code)
     return wanted_of(diagnosis, subject) if code in _FETCH else None
+
+
+def _way_out(diagnosis: Diagnosis, finding: Finding) -> Wanted | None:
+    """Ask all that is worth asking outside, from the nodes that a finding is about; else what it explains."""
+    targets = urls(diagnosis)
+    if not targets:
+        return next((wanted for each in finding.symptoms if (wanted := of_finding(diagnosis, each))), None)
+    about = tuple(name for name in finding.about if name in diagnosis.views)
+    return Wanted((*SOURCE, "tcp"), sources=about, targets=targets, shown=probe_ref(TARGETS, targets[0], *about[:1]))
 
 
 def from_node(diagnosis: Diagnosis, node: str, peers: Iterable[str] = ()) -> Wanted | None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from probes.model.flux import ObjectRef
+from probes.model.flux import FluxObject, ObjectRef
 from probes.model.kube import Pod
 from probes.model.reach import Attempt
 from probes.model.summary.pulls import PullFailure
@@ -272,6 +272,8 @@ def test_findings_lead_to_what_their_pages_verify() -> None:
     assert kinds("resolver-loopback", node) == (("dns",), ("samwise",), ())
     assert kinds("flux-tls-stall", source) == (("http", "git", "tls", "tcp"), ("samwise",), ())
     assert kinds("flux-source-dns", source) == (("dns", "http", "git", "tls", "tcp"), ("samwise",), ())
+    assert kinds("outside-failing", ObjectRef("Cluster", "", "egress")) == (("http", "tcp"), ("theoden",), ())
+    assert kinds("egress-mtu-blackhole", node) == (("http", "tcp"), ("theoden",), ())
     assert kinds("secret-outage", ObjectRef("ExternalSecret", "a", "b")) is None
     assert probes_wanted.between("samwise", "samwise") is None
 
@@ -281,4 +283,18 @@ def test_codes_that_are_named_exist() -> None:
     known = {code for codes in FAMILIES.values() for code in codes}
     named = probes_wanted._PULL | probes_wanted._FETCH | probes_wanted._NAMES | probes_wanted._AWAY
     assert named - known == set()
-    assert probes_wanted._BETWEEN - set(FAMILIES) == set()
+    assert (probes_wanted._BETWEEN | probes_wanted._OUT) - set(FAMILIES) == set()
+
+
+def test_a_way_out_by_ssh_alone_is_seen_by_what_it_explains() -> None:
+    """Where nothing outside is asked by HTTP, what a finding of the way out explains says what is."""
+    ref = ObjectRef("GitRepository", "flux-system", "fleet")
+    judged = world()
+    objects = {"GitRepository/flux-system/fleet": FluxObject(ref, url="ssh://git@github.com/example/fleet")}
+    judged = msgspec.structs.replace(judged, snapshot=msgspec.structs.replace(judged.snapshot, flux=objects), pulls=())
+    symptom = Finding("flux-fetch-timeout", Severity.WARNING, ref, "x")
+    found = Finding("egress-loss", Severity.WARNING, ObjectRef("Cluster", "", "egress"), "x", symptoms=(symptom,))
+    wanted = probes_wanted.of_finding(judged, found)
+    assert wanted is not None
+    assert (wanted.kinds, wanted.targets) == (("git",), ("ssh://github.com/example/fleet",))
+    assert probes_wanted.of_finding(judged, msgspec.structs.replace(found, symptoms=())) is None
