@@ -209,4 +209,4 @@ class _PerGlyphs(dict[Glyphs, Callable[[float | None, float], Span]]):
 
 
 _EXACT: Final = _PerGlyphs("", "")
-_AT_LEAST: Final = _PerGlyphs("≥", ">")
+_AT_LEAST: Final = _PerGlyphs("≥", ">=")

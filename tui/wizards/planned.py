@@ -1,6 +1,6 @@
 """A plan to review: what it clears and leaves, its parameters, every step with its exact commands and gate. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from runbooks.actions import WriteFile
@@ -182,10 +182,10 @@ def _action(step: PlannedStep) -> Iterator[Block]:
         yield Paragraph("looks anew, and changes nothing", "muted", indent=4)
 
 
-def explained(step: PlannedStep, glyphs: Glyphs, *, has_looked: bool = False) -> Iterator[Block]:
+def explained(step: PlannedStep, glyphs: Glyphs, before: Iterable[Block] | None = None) -> Iterator[Block]:
     """Say why a step is done, what it does, what can go wrong, when it is done and when it counts as done.
 
-    ``has_looked``: what must hold before it is told elsewhere, as it was seen.
+    ``before``: what must hold before it, as it was seen; none: as it is planned.
     """
     for label, said, tone in (
         ("why", step.why, "text"),
@@ -195,8 +195,10 @@ def explained(step: PlannedStep, glyphs: Glyphs, *, has_looked: bool = False) ->
         if said:
             yield field(label, (Span(said, tone),))
     yield from _clears(step)
-    before = () if has_looked else step.before
-    for label, conditions in (("before", before), ("only if", step.when), ("unless", step.unless)):
+    if before is not None:
+        yield from before
+    planned = () if before is not None else step.before
+    for label, conditions in (("before", planned), ("only if", step.when), ("unless", step.unless)):
         for condition in conditions:
             yield field(label, (Span(words(condition)),))
     if step.gate is not None:

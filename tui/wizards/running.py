@@ -123,9 +123,8 @@ def _current(
     """Unfold the current step: before it is sent why and what, then what it says and how its gate stands."""
     if state.phase in {"ahead", "begun"}:
         yield from _commands(state.sends or step.by_hand, step)
-        yield from explained(step, glyphs, has_looked=state.before is not None)
-        if state.before is not None:
-            yield from _conditions("before", state.before, glyphs, failed=False)
+        seen = None if state.before is None else _conditions("before", state.before, glyphs, failed=False)
+        yield from explained(step, glyphs, seen)
         return
     yield from _commands(state.sends, step)
     if step.effect and state.phase == "acting":
