@@ -6,7 +6,7 @@ Fail-stop: whatever goes wrong, nothing that comes after it is begun. What it wr
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -140,19 +140,22 @@ class Engine:
     async def _observed(self) -> None:
         """Take the steps while the cluster is followed, the API's pulse felt and the lock kept."""
         stopped: Stopped | JournalError | None = None
-        async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._eyes.follow()), tasks.create_task(self._eyes.pulse())]
-            try:
-                await self._begin()
-                if self.plan.writes:
-                    beside.append(tasks.create_task(self._lock.keep(self._lock_told)))
-                await (self._give_up() if self._abandon else self._steps())
-            except (Stopped, JournalError, ApiError, Conflict, LockLost) as error:
-                stopped = error if isinstance(error, Stopped | JournalError) else Stopped("failed", str(error))
-                # Raised below, outside the group that would wrap it
-            finally:
-                for task in beside:
-                    task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beside = [tasks.create_task(self._eyes.follow()), tasks.create_task(self._eyes.pulse())]
+                try:
+                    await self._begin()
+                    if self.plan.writes:
+                        beside.append(tasks.create_task(self._lock.keep(self._lock_told)))
+                    await (self._give_up() if self._abandon else self._steps())
+                except (Stopped, JournalError, ApiError, Conflict, LockLost) as error:
+                    stopped = error if isinstance(error, Stopped | JournalError) else Stopped("failed", str(error))
+                    # Raised below, outside the group that would wrap it
+                finally:
+                    for task in beside:
+                        task.cancel()
+        except* JournalError as group:  # of the lock's keeper, which writes down each renewal
+            stopped = stopped or JournalError(str(group.exceptions[0]))
         if stopped is not None:
             raise stopped
 
@@ -276,24 +279,16 @@ class Engine:
 
     def _state(self, end: End, text: str) -> str:
         """Say what is so now, and what is safe."""
-        done = [step.name + (f" on {step.node}" if step.node else "") for step in self._taken()]
-        total = len(self.plan.steps)
-        outages = str(self._eyes.outages)
+        outages = f"{self._eyes.outages} during the run"
         match end:
             case "completed":
-                all_steps = {1: "Its one step is", 2: "Both steps are"}.get(total, f"All {total} steps are")
-                return f"{all_steps} behind us{_still(self._excused)}; {outages} during the run."
+                return f"{_behind(len(self.plan.steps))}{_still(self._excused)}; {outages}."
             case "refused":
                 return f"{text}."
             case _:
-                so_far = (
-                    f"{len(done)} of {total} steps were taken, the last: {done[-1]}" if done else "no step was finished"
-                )
+                so_far = _taken([step for step in self.plan.steps if step.id in self._ended], len(self.plan.steps))
                 again = "" if end == "aborted" else f"; `underlay runs resume {self.plan.run}` goes on from here"
-                return f"{text}. {so_far}; no further step was begun{again}; {outages} during the run."
-
-    def _taken(self) -> list[PlannedStep]:
-        return [step for step in self.plan.steps if step.id in self._ended]
+                return f"{text}. {so_far}; no further step was begun{again}; {outages}."
 
     def _step(self, name: str) -> PlannedStep:
         return next(step for step in self.plan.steps if step.id == name)
@@ -304,6 +299,20 @@ class Engine:
 
     async def _transport(self, name: str) -> Transport:
         return await self._cluster.wires.transport(name, self._cluster.snapshot.nodes.get(name))
+
+
+def _behind(steps: int) -> str:
+    """Say that all steps are done or were not needed."""
+    said = {1: "Its one step is", 2: "Both steps are"}.get(steps, f"All {steps} steps are")
+    return f"{said} behind us"
+
+
+def _taken(steps: Sequence[PlannedStep], of: int) -> str:
+    """Say how far a run came that did not come to its end."""
+    if not steps:
+        return "no step was finished"
+    last = steps[-1].name + (f" on {steps[-1].node}" if steps[-1].node else "")
+    return f"{len(steps)} of {of} steps were taken, the last: {last}"
 
 
 def _still(excused: Mapping[str, tuple[str, ...]]) -> str:

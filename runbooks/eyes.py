@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from probes.cluster import Cluster, Wires
-from probes.kube.errors import ApiError
+from probes.kube.errors import ApiError, NotInstalled, Restricted, Unauthorized
 from probes.model.snapshot import NODE
 from probes.rules.diagnose import diagnose
 from probes.rules.finding import Diagnosis
@@ -75,6 +75,8 @@ class Eyes:
         while True:
             try:
                 await self.wires.api.get("/version", timeout=_PULSE_TIMEOUT)
+            except (Unauthorized, Restricted, NotInstalled):
+                self.outages.note(up=True, now=time.monotonic())  # a refusal is an answer
             except ApiError:
                 self.outages.note(up=False, now=time.monotonic())
             else:
