@@ -29,6 +29,8 @@ Put = Callable[[Observed[Any] | Failed], Awaitable[None]]
 
 _BAD_REQUEST: Final = frozenset({400, 422})
 _MOST_DOUBLINGS: Final = 16
+_DOUBTS: Final = 6
+"""Refusals in a row, half a minute of them, after which whoever was allowed before is taken not to be any more."""
 
 
 class _BackOff:
@@ -60,6 +62,8 @@ class Reflector:
         self._failing = False
         """Whether the last word was a failure."""
         self._unreadable = False
+        self._was_allowed = False
+        """Whether it was ever allowed to watch."""
 
     async def run(self) -> None:
         """Follow the resource until cancelled, or until the cluster has it no longer."""
@@ -77,12 +81,20 @@ class Reflector:
                 self._back_off.failures += 1
             except (Restricted, Unauthorized) as error:
                 await self._fail(error)
-                await self._rhythm.sleep(self._rhythm.slow)
+                if self._may_be_starting:
+                    await self._back_off.pause()
+                else:
+                    await self._rhythm.sleep(self._rhythm.slow)
             except ApiError as error:
                 if isinstance(error, AnswerInvalid):
                     self._version = ""
                 await self._fail(error)
                 await self._back_off.pause()
+
+    @property
+    def _may_be_starting(self) -> bool:
+        """Whether a refusal may be that of a server that starts: until it knows its roles it forbids everything."""
+        return self._was_allowed and self._back_off.failures < _DOUBTS
 
     async def _follow(self) -> None:
         """Take the next step: list as a stream, list by pages, or watch."""
@@ -91,12 +103,16 @@ class Reflector:
                 await self._watch()
             except Restricted:  # it may list and not watch
                 self._version = ""
+                if self._may_be_starting:
+                    raise
                 await self._rhythm.sleep(self._rhythm.slow)
         elif self._streams_lists:
             try:
                 await self._watch()
             except (Refused, Restricted) as error:
                 if isinstance(error, Refused) and error.status not in _BAD_REQUEST:
+                    raise
+                if isinstance(error, Restricted) and self._may_be_starting:
                     raise
                 self._streams_lists = False
         else:
@@ -115,6 +131,7 @@ class Reflector:
             stream = tasks.create_task(pump(self._api, self._resource, self._version, self._rhythm.idle, chunks))
             try:
                 async for changes in digest.read(chunks):
+                    self._was_allowed = True
                     await self._tell(changes)
             except ApiError as error:
                 failed = error

@@ -143,6 +143,34 @@ async def test_rights_that_are_missing(fake: FakeApi, api: Api, told: Told) -> N
     assert set(told.back_offs) == {60.0}
 
 
+async def test_an_api_that_starts_forbids_everything_for_a_moment(fake: FakeApi, api: Api, told: Told) -> None:
+    """Whoever was allowed before asks again at once, not in a minute: a server that starts knows no roles yet."""
+    fake.watches[PATH] = [
+        lines(event("ADDED", "a", "1"), bookmark("5", initial_end=True), end="close"),
+        refuse(403, "nodes is forbidden"),
+        refuse(403, "nodes is forbidden"),
+        lines(event("ADDED", "b", "6"), bookmark("9", initial_end=True)),
+    ]
+
+    async with running(follow_resource(api, RESOURCE, told.put, told.rhythm())):
+        await told.until(lambda: list(told.snapshot.nodes) == ["b"])
+
+    assert [failed.kind for failed in told.failures] == ["restricted", "restricted"]
+    assert told.back_offs == [0.5, 1.0]
+
+
+async def test_whoever_is_not_allowed_any_more_is_asked_once_a_minute(fake: FakeApi, api: Api, told: Told) -> None:
+    """A right that is taken away is doubted for half a minute, and then believed."""
+    allowed = lines(event("ADDED", "a", "1"), bookmark("5", initial_end=True), end="close")
+    fake.once[PATH] = [allowed, *[refuse(403, "nodes is forbidden")] * 200]
+    async with running(follow_resource(api, RESOURCE, told.put, told.rhythm())):
+        await told.until(lambda: told.back_offs.count(60.0) >= 2)
+
+    assert told.back_offs[:6] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+    assert told.snapshot.source("kube/nodes").status == "restricted"
+    assert list(told.snapshot.nodes) == ["a"]
+
+
 async def test_whoever_may_list_and_not_watch_is_listed_now_and_then(fake: FakeApi, api: Api, told: Told) -> None:
     """A user with list and without watch sees the truth once a minute."""
     fake.watches[PATH] = [refuse(403)] * 10
