@@ -35,8 +35,8 @@ _NOTE_GAP: Final = 2
 """Cells between the panes' names and what is to be known of the one in sight."""
 _LEAST: Final = 4
 """Lines of a pane: its frame, its header and one row."""
-_RECENT: Final = 8
-"""Lines up to which what changed goes before a longer telling of a finding."""
+_RECENT: Final = 5
+"""Lines of what changed that go before symptoms that are unfolded and the telling of a finding."""
 
 
 class OverviewScreen(LiveScreen):
@@ -177,14 +177,15 @@ class OverviewScreen(LiveScreen):
             _set(self._left, "width", "1fr")
             return
         _set(flux, "height", "100%")
-        lower = max(flux.wants(), mesh.wants() + min(max(_LEAST, changes.wants()), _RECENT))
-        lines, others = self.size.height - 2, nodes.wants() + probes.wants() + lower
-        wanted = 0
+        lower = max(flux.wants(), mesh.wants() + _LEAST)
+        roomy = max(flux.wants(), mesh.wants() + _RECENT)
+        lines, wanted = self.size.height - 2, 0
         if isinstance(found, FindingsPane):
-            found.give_room(max(self.size.height // 3, lines - others - _LEAST + 1))
+            left = lines - nodes.wants() - probes.wants() - roomy
+            found.give_room(max(self.size.height // 3, left - _LEAST + 1))
             wanted = found.wants_detail()
         heights = share_out(lines, [found.wants(), nodes.wants(), probes.wants(), lower])
-        spare = min(wanted, heights[3] - lower)
+        spare = min(wanted, heights[3] - roomy)
         if spare >= FindingsPane.LEAST_DETAIL:
             heights[0] += spare
             heights[3] -= spare
