@@ -92,7 +92,7 @@ class ListPane(Pane):
         elif not listing.items:
             self.table.placeholder = listing.nothing
         was_empty = not self.table.count()
-        self.table.set_rows(wanted, now)
+        self.table.set_rows(wanted, now, of=len(self._items))
         if was_empty != (not wanted):
             self.post_message(self.Moved())
         if not self.table.is_touched and self.table.cursor:

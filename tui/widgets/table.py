@@ -34,8 +34,8 @@ def longest(at: float | None, now: float) -> float:
 _LONGEST: Final = (599.0, 28_799.0)
 _MAX_DRAWN: Final = 128
 """Lines kept as they were drawn: more than any terminal shows at once."""
-_MEASURED: Final = 6000
-"""Rows that are remembered beside twice those that are shown."""
+_SPARE: Final = 100
+"""Rows that are remembered beside twice those that there are."""
 
 
 class Table(Lines):
@@ -117,10 +117,11 @@ class Table(Lines):
         """The key of the row under the cursor."""
         return self._rows[self.cursor].key if self._rows else None
 
-    def set_rows(self, rows: Iterable[Row], now: float | None = None) -> None:
+    def set_rows(self, rows: Iterable[Row], now: float | None = None, *, of: int = 0) -> None:
         """Show these rows: only visible ones that differ are painted, and the cursor stays on its key.
 
         Of several rows with one key the last counts. ``now`` is the moment for ticking cells, seconds since the epoch.
+        ``of``: how many rows there are, with those that a filter leaves out and that will come back.
         """
         self.now = self.now if now is None else now
         given: dict[str, Row] = {}
@@ -132,7 +133,7 @@ class Table(Lines):
                 self._measured[row.key] = old = row
             given[row.key] = old
         self._given = list(given.values())
-        if len(self._measured) > 2 * len(given) + _MEASURED:
+        if len(self._measured) > 2 * max(of, len(given)) + _SPARE:
             self._measured = given
         if self.marked - given.keys():
             self.marked &= given.keys()

@@ -393,3 +393,13 @@ async def test_an_age_does_not_outgrow_its_column() -> None:
             await pilot.pause()
             said = screen(app)[1].split()[-1]
             assert said == aged(0.0, float(seconds)).text
+
+
+async def test_rows_that_are_gone_are_forgotten() -> None:
+    """A list that never holds the same rows for long remembers no more of them than it shows, twice, and some."""
+    app = TableApp(Spy())
+    async with app.run_test(size=(80, 10)) as pilot:
+        table = await shown(pilot, [row(i) for i in range(50)])
+        for first in range(0, 5000, 50):
+            table.set_rows([row(i) for i in range(first, first + 50)], of=60)
+        assert len(table._measured) <= 2 * 60 + 100
