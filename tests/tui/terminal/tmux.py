@@ -1,18 +1,19 @@
 """A real terminal: tmux on a server of its own, whose screen is read and whose keys are typed."""
 
 import os
+import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+from lab.folder import private_folder
 
 ROOT: Final = Path(__file__).parents[3]
 PATIENCE: Final = 20.0
@@ -22,6 +23,9 @@ _LOOK: Final = 0.03
 _STILL: Final = 0.15
 """Seconds without a change after which a screen counts as whole."""
 _ENDED: Final = "ended with"
+_PREFIX: Final = "underlay-tmux-"
+_SERVER: Final = re.compile(rf"tmux\0-u\0-S\0[^\0]*/{_PREFIX}([0-9]{{1,10}})-\w+/socket\0.*\0?new-session\0", re.DOTALL)
+"""The command line of a test's server, with the process that the test ran in."""
 
 
 class Tmux:
@@ -45,7 +49,9 @@ class Tmux:
 
     def __enter__(self) -> Self:
         """Start the server and the program."""
-        self._folder = tempfile.mkdtemp(prefix="underlay-tmux-")
+        _end_servers()
+        self._kept = ExitStack()
+        self._folder = self._kept.enter_context(private_folder(_PREFIX))
         home = Path(self._folder, "home")
         home.mkdir()
         # The server's environment is its panes': nothing of whoever runs the tests, such as NO_COLOR or SSH_CONNECTION.
@@ -65,9 +71,12 @@ class Tmux:
         """End the server: whoever still runs in it is hung up on."""
         if error is not None and alive(self.server):
             error.add_note(f"the screen was:\n{self.screen()}")
+        programs = self.descendants()
         self.hang_up()
-        until(lambda: not alive(self.server))
-        shutil.rmtree(self._folder)
+        until(lambda: not any(map(alive, (self.server, *programs))))
+        for each in filter(alive, programs):
+            end(each)
+        self._kept.close()  # only now: a program writes how its screens were left as it ends
 
     def _tmux(self, *argv: str) -> str:
         line = ["tmux", "-u", "-S", f"{self._folder}/socket", "-f", "/dev/null", *argv]
@@ -136,6 +145,16 @@ class Tmux:
     def descendants(self) -> list[int]:
         """List the processes that run in the terminal."""
         return descendants(self.shell)
+
+
+def _end_servers() -> None:
+    """End servers of tests that were killed before they could, with what runs in them."""
+    for entry in Path("/proc").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            line = (entry / "cmdline").read_text(encoding="utf-8", errors="replace") if entry.name.isdecimal() else ""
+            found = _SERVER.match(line)
+            if found and not alive(int(found[1])):
+                os.kill(int(entry.name), signal.SIGTERM)
 
 
 def underlay(*argv: str) -> list[str]:
