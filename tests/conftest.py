@@ -1,6 +1,7 @@
 """Fixtures of every test: nobody's own settings are read, and the testbed is one for the whole run."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -13,6 +14,13 @@ __all__ = ["testbed"]
 
 
 MAKING = pytest.StashKey[Making]()
+
+
+def pytest_configure() -> None:
+    """Let what tests start be told to end, however the tests themselves were started: what is ignored is inherited."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

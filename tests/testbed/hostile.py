@@ -68,6 +68,7 @@ async def _huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             return
         writer.write(BODY)
         await writer.drain()
+        await asyncio.sleep(0)  # whoever only connects has a turn as well
 
 
 _ANSWERS: Final = {

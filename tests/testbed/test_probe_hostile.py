@@ -60,7 +60,8 @@ def test_ten_gigabytes_are_not_taken(testbed: Testbed) -> None:
     """Of a body that is far larger than what was asked for no more than its beginning is taken."""
     with hostile.serving(testbed, "huge", 8452) as url:
         _, read = probe(testbed, "http", url, "-n", "1", "--from", "operator,node")
-    assert outcomes(read) <= {"ok", "slow"}  # how fast a busy machine sends is another matter
+    # How fast a busy machine sends is another matter.
+    assert outcomes(read) <= {"ok", "slow"}, [each["reason"] for each in read["results"]]
     assert max(bodies(read)) < 2**23
     assert not left(testbed, "curl")
 
