@@ -56,6 +56,8 @@ class Reflector:
         self._put = put
         self._rhythm = rhythm or Rhythm()
         self._back_off = _BackOff(self._rhythm)
+        self._doubt = _BackOff(self._rhythm)
+        """Of refusals alone: a server that starts was away before, perhaps for long."""
         self._version = ""
         """resourceVersion to go on from; empty: list first."""
         self._streams_lists = True
@@ -82,7 +84,7 @@ class Reflector:
             except (Restricted, Unauthorized) as error:
                 await self._fail(error)
                 if self._may_be_starting:
-                    await self._back_off.pause()
+                    await self._doubt.pause()
                 else:
                     await self._rhythm.sleep(self._rhythm.slow)
             except ApiError as error:
@@ -94,7 +96,7 @@ class Reflector:
     @property
     def _may_be_starting(self) -> bool:
         """Whether a refusal may be that of a server that starts: until it knows its roles it forbids everything."""
-        return self._was_allowed and self._back_off.failures < _DOUBTS
+        return self._was_allowed and self._doubt.failures < _DOUBTS
 
     async def _follow(self) -> None:
         """Take the next step: list as a stream, list by pages, or watch."""
@@ -138,7 +140,7 @@ class Reflector:
             finally:
                 stream.cancel()
         if digest.events:
-            self._back_off.failures = 0
+            self._back_off.failures = self._doubt.failures = 0
         if isinstance(failed, ApiTimeout) and digest.connected:
             return  # silence: connections die without a word, so a new one is tried before anybody is told
         if failed is not None:
@@ -167,7 +169,7 @@ class Reflector:
             await self._put(observation)
         self._unreadable = bool(listing.unreadable)
         self._failing = False
-        self._back_off.failures = 0
+        self._back_off.failures = self._doubt.failures = 0
 
     async def _fail(self, error: ApiError) -> None:
         self._failing = True

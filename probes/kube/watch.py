@@ -28,7 +28,8 @@ class Rhythm(msgspec.Struct, frozen=True):
     random: Callable[[], float] = random.random
     shortest: float = 0.5
     """The first pause after a failure; each further one is twice as long, less some chance."""
-    longest: float = 30.0
+    longest: float = 10.0
+    """The longest: whoever waits for an API to come back wants to see it at once, and asking costs next to nothing."""
     idle: float = 90.0
     """Silence after which a watch counts as lost; bookmarks come about once a minute."""
     initial_idle: float = 3.0

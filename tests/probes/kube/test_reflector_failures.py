@@ -50,13 +50,13 @@ async def test_a_broken_connection_is_told_and_recovered_from(fake: FakeApi, api
 
 
 async def test_back_off_doubles_up_to_its_bound(told: Told, write_kubeconfig: WriteKubeconfig) -> None:
-    """Pauses after failures double from half a second to half a minute, and chance only shortens them."""
+    """Pauses after failures double from half a second to ten, and chance only shortens them."""
     api = connect(read(write_kubeconfig("http://127.0.0.1:1")))
 
     async with running(follow_resource(api, RESOURCE, told.put, told.rhythm())):
         await told.until(lambda: len(told.pauses) >= 9)
 
-    assert told.pauses[:9] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert told.pauses[:9] == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0]
     assert {failed.kind for failed in told.failures} == {"unreachable"}
     await api.close()
 
@@ -159,6 +159,18 @@ async def test_an_api_that_starts_forbids_everything_for_a_moment(fake: FakeApi,
     assert told.back_offs == [0.5, 1.0]
 
 
+async def test_however_long_it_was_away(fake: FakeApi, api: Api, told: Told) -> None:
+    """A server that forbids everything as it starts is asked again soon, after the longest outage too."""
+    allowed = lines(event("ADDED", "a", "1"), bookmark("5", initial_end=True), end="close")
+    back = lines(event("ADDED", "b", "6"), bookmark("9", initial_end=True))
+    fake.once[PATH] = [allowed, *[refuse(503)] * 9, refuse(403), refuse(403), back]
+
+    async with running(follow_resource(api, RESOURCE, told.put, told.rhythm())):
+        await told.until(lambda: list(told.snapshot.nodes) == ["b"])
+
+    assert told.back_offs[-3:] == [10.0, 0.5, 1.0]
+
+
 async def test_whoever_is_not_allowed_any_more_is_asked_once_a_minute(fake: FakeApi, api: Api, told: Told) -> None:
     """A right that is taken away is doubted for half a minute, and then believed."""
     allowed = lines(event("ADDED", "a", "1"), bookmark("5", initial_end=True), end="close")
@@ -166,7 +178,7 @@ async def test_whoever_is_not_allowed_any_more_is_asked_once_a_minute(fake: Fake
     async with running(follow_resource(api, RESOURCE, told.put, told.rhythm())):
         await told.until(lambda: told.back_offs.count(60.0) >= 2)
 
-    assert told.back_offs[:6] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+    assert told.back_offs[:6] == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
     assert told.snapshot.source("kube/nodes").status == "restricted"
     assert list(told.snapshot.nodes) == ["a"]
 
